@@ -1,0 +1,84 @@
+#include "base/log.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <ctime>
+#include <iterator>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace penstock {
+
+namespace {
+
+std::atomic<LogLevel> least_level{LogLevel::info};
+std::atomic<LogFormat> line_format{LogFormat::text};
+
+constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
+
+void append_json_string(std::string& line, std::string_view text) {
+    line += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            line += '\\';
+            line += c;
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            fmt::format_to(std::back_inserter(line), "\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            line += c;
+        }
+    }
+    line += '"';
+}
+
+std::string timestamp() {
+    timespec wall{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    std::tm parts{};
+    ::gmtime_r(&wall.tv_sec, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, wall.tv_nsec / 1'000'000);
+}
+
+std::string render(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+    const bool json = line_format.load(std::memory_order_relaxed) == LogFormat::json;
+    const std::string_view name = names[static_cast<std::size_t>(level)];
+    std::string line;
+    if (json) {
+        line = fmt::format(R"({{"time":"{}","level":"{}","message":)", timestamp(), name);
+        append_json_string(line, message);
+    } else {
+        line = fmt::format("{} {:<5} {}", timestamp(), name, message);
+    }
+    for (const LogField& field : fields) {
+        line += json ? ',' : ' ';
+        if (json) append_json_string(line, field.key);
+        else line += field.key;
+        line += json ? ':' : '=';
+        if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
+            line += std::to_string(*number);
+        } else {
+            append_json_string(line, std::get<std::string_view>(field.value));
+        }
+    }
+    line += json ? "}\n" : "\n";
+    return line;
+}
+
+}  // namespace
+
+void configure_log(LogLevel least, LogFormat format) noexcept {
+    least_level.store(least, std::memory_order_relaxed);
+    line_format.store(format, std::memory_order_relaxed);
+}
+
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) noexcept {
+    if (level < least_level.load(std::memory_order_relaxed)) return;
+    const std::string line = render(level, message, fields);
+    // A log that cannot be written must not stop the work it tells of.
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace penstock
