@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Compiles every header under src/ and include/ alone, and twice in a row, with the flags of a build directory.
+
+    tools/check_headers.py BUILD_DIR
+"""
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def compiler_and_flags(build):
+    """The compiler, and what all the commands of src/ taken together say of languages, macros and include paths."""
+    compiler, flags = None, {}
+    for entry in json.loads((build / 'compile_commands.json').read_text()):
+        file = (pathlib.Path(entry['directory']) / entry['file']).resolve()
+        if not file.is_relative_to(ROOT / 'src'):
+            continue
+        words = shlex.split(entry['command'])
+        compiler = compiler or [word for word in words[:2] if not word.endswith('ccache') and word[0] != '-']
+        for word, value in zip(words, words[1:]):
+            if word in ('-isystem', '-I'):
+                flags[word, value] = None
+            elif word.startswith(('-I', '-isystem', '-D', '-std=')):
+                flags[(word,)] = None
+    return compiler, [word for flag in flags for word in flag]
+
+
+def complaint(header, compiler, flags, build):
+    """What the compiler says against a header, or nothing."""
+    name = header.relative_to(ROOT / ('src' if 'src' in header.relative_to(ROOT).parts else 'include'))
+    twice = f'#include "{name}"\n' * 2
+    command = [*compiler, *flags, '-fsyntax-only', '-x', 'c++', '-']
+    ended = subprocess.run(command, input=twice, cwd=build, capture_output=True, text=True)
+    return f'{header.relative_to(ROOT)} does not compile alone:\n{ended.stderr}' if ended.returncode else ''
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    compiler, flags = compiler_and_flags(build)
+    if compiler is None:
+        sys.exit(f'no source of src/ is built in {build}')
+    headers = [path for folder in ('src', 'include') for path in sorted((ROOT / folder).rglob('*.hpp'))]
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        said = list(pool.map(lambda header: complaint(header, compiler, flags, build), headers))
+    print(*filter(None, said), sep='\n')
+    bad = sum(map(bool, said))
+    print(f'{len(said) - bad} passed, {bad} failed')
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,52 @@
+# What the scripts in tools/ share: source it first. It goes to the repository's root and stops at the first error.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+# The options of each build directory, build/NAME: what it is for decides them.
+build_options() { # NAME
+    case $1 in
+        release) echo --buildtype=release -Db_lto=true ;;                # what runs, and what bench/ measures
+        test) echo --buildtype=debugoptimized --werror ;;                # the suite, as good as released
+        dev) echo --buildtype=debug -Doptimization=1 --werror ;;         # the quick loop
+        asan) echo --buildtype=debug -Doptimization=1 --werror -Db_lundef=false -Db_sanitize=address,undefined ;;
+        # No --werror: g++ warns that it does not model fences.
+        tsan) echo --buildtype=debug -Doptimization=1 -Db_lundef=false -Db_sanitize=thread ;;
+        *) die "no build is called '$1' (release, test, dev, asan, tsan)" ;;
+    esac
+}
+
+# build_dir NAME: another compiler's objects stay apart (CXX=clang++ tools/test).
+build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
+
+# configure NAME: with Meson, where that is not done yet or the options above have changed.
+configure() {
+    local dir options log
+    dir=$(build_dir "$1")
+    options=$(build_options "$1")
+    log=$dir/configure.log
+    [[ ! -f $dir/build.ninja || $(cat "$dir/options" 2>/dev/null) != "$options" ]] || return 0
+    rm -rf "$dir" && mkdir -p "$dir"
+    # No fall-back to subprojects/: tools/setup installed what there is to find.
+    # shellcheck disable=SC2086 # the options are words
+    meson setup --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        die "meson cannot set up $dir (above; all of it in $log)"
+    }
+    echo "$options" >"$dir/options"
+}
+
+# build NAME [TARGET...]: configures where needed and builds these targets, else all.
+build() {
+    local dir quiet=(--quiet)
+    dir=$(build_dir "$1")
+    configure "$1"
+    shift
+    if [[ -t 1 ]]; then quiet=(); fi
+    ninja -C "$dir" -j "$(nproc)" "${quiet[@]}" "$@" || die "the build in $dir failed"
+}
