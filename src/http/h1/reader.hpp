@@ -1,0 +1,93 @@
+// MessageReader: heads and bodies out of one direction of an HTTP/1 connection, one message after the other.
+//
+// Lives for one exchange; what it has read beyond its message is handed on with take_leftover(). Views it gives out
+// stay valid as said at each call. Belongs to the socket's thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/h1/head_scanner.hpp"
+#include "http/h1/parser.hpp"
+#include "http/message.hpp"
+#include "io/socket.hpp"
+#include "io/task.hpp"
+
+namespace penstock::http::h1 {
+
+/// How reading went.
+enum class ReadOutcome : std::uint8_t {
+    ok,
+    closed,     // the peer's FIN before a message's first byte
+    truncated,  // the peer's FIN inside a message
+    failed,     // reset, interrupted: see error
+    timed_out,
+    refused,  // not HTTP as SPEC section 2 wants it: see refusal
+};
+
+struct ReadResult {
+    ReadOutcome outcome = ReadOutcome::ok;
+    Refusal refusal{};
+    int error = 0;
+
+    bool ok() const noexcept { return outcome == ReadOutcome::ok; }
+};
+
+/// Body bytes, unchunked. `data` is valid until the next call on the reader.
+struct BodyPiece {
+    std::string_view data;
+    bool last = false;
+    ReadResult result{};
+};
+
+class MessageReader {
+  public:
+    MessageReader(io::Socket& socket, Parser::Role role) noexcept : socket_(socket), parser_(role) {}
+
+    /// Bytes that were read from the socket before this reader was made.
+    void give(io::BlockRef block) noexcept { block_ = std::move(block); }
+    bool has_leftover() const noexcept { return block_ && block_->begin < block_->end; }
+    io::BlockRef take_leftover() noexcept;
+
+    /// The next head. Its views are valid until the next head is read.
+    io::Task<ReadResult> read_request(RequestHead& head, const HeadLimits& limits, TimePoint deadline);
+    io::Task<ReadResult> read_response(ResponseHead& head, Method method, TimePoint deadline);
+
+    /// To be called once for each head, before its body is read.
+    void start_body(const BodyFraming& framing) noexcept;
+    bool body_ended() const noexcept { return body_ended_; }
+    std::uint64_t body_bytes_read() const noexcept { return body_bytes_; }
+    /// After the last piece of a chunked body.
+    std::string_view trailers() const noexcept { return parser_.trailers(); }
+    void limit_chunk_overhead(std::uint32_t bytes) noexcept { parser_.limit_chunk_overhead(bytes); }
+
+    /// What is there without waiting: an empty piece that is not the last where nothing is.
+    BodyPiece body_at_hand() noexcept;
+    io::Task<BodyPiece> read_body(TimePoint deadline);
+
+    io::Socket& socket() noexcept { return socket_; }
+
+  private:
+    enum class HeadState : std::uint8_t { incomplete, complete, malformed };
+
+    HeadState scan_head() noexcept;
+    ReadResult append_head(io::Received received) noexcept;
+    ReadResult judge_incomplete(const HeadLimits& limits) noexcept;
+    std::string_view unread() noexcept { return block_ ? block_->filled() : std::string_view{}; }
+    void skip_leading_crlf() noexcept;
+    BodyPiece decode() noexcept;
+    io::ReceiveSize next_size() const noexcept;
+
+    io::Socket& socket_;
+    Parser parser_;
+    HeadScanner scanner_;
+    io::BlockRef head_block_;  // keeps the head's views alive while block_ moves on
+    io::BlockRef block_;       // the block being read
+    BodyFraming framing_;
+    std::uint64_t remaining_ = 0;
+    std::uint64_t body_bytes_ = 0;
+    bool body_ended_ = true;
+    std::uint8_t leading_crlf_ = 0;
+};
+
+}  // namespace penstock::http::h1

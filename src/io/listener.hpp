@@ -1,0 +1,60 @@
+// Listener: a listening socket of a loop, and the awaiter that takes connections from it.
+//
+// Made by Ring::listen(), used on that ring's thread alone. Not owned by the ring: it must be stopped (interrupt()
+// and the acceptor resumed) before it dies; the file descriptor is closed by its owner.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+
+namespace penstock::io {
+
+class Ring;
+
+class Listener {
+  public:
+    Listener(Ring& ring, int fd);
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    ~Listener();
+
+    /// A connected file descriptor (the caller's), or a negative errno: -EMFILE and the like when the process has
+    /// run out (wait, then accept again), -ECANCELED after interrupt().
+    class [[nodiscard]] AcceptAwaiter {
+      public:
+        explicit AcceptAwaiter(Listener& listener) noexcept : listener_(listener) {}
+        bool await_ready() noexcept;
+        void await_suspend(std::coroutine_handle<> handle) noexcept { listener_.acceptor_ = handle; }
+        int await_resume() noexcept;
+
+      private:
+        Listener& listener_;
+    };
+    AcceptAwaiter accept() noexcept { return AcceptAwaiter(*this); }
+
+    /// Leaves further connections in the kernel's queue until the next accept().
+    void pause() noexcept;
+
+    /// For good: the acceptor, now or later, gets -ECANCELED. Connections already taken come first.
+    void interrupt() noexcept;
+
+    int fd() const noexcept { return fd_; }
+
+  private:
+    friend class UringRing;
+    friend class EpollRing;
+
+    void deliver(int fd_or_error) noexcept;
+
+    Ring& ring_;
+    int fd_;
+    std::uint32_t index_ = 0;
+    std::deque<int> accepted_;
+    std::coroutine_handle<> acceptor_;
+    bool armed_ = false;     // the kernel holds a multishot accept (io_uring), or the fd is watched (epoll)
+    bool stopping_ = false;  // a cancel is under way
+    bool interrupted_ = false;
+};
+
+}  // namespace penstock::io

@@ -1,0 +1,440 @@
+#include "io/uring_ring.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace penstock::io {
+
+namespace {
+
+constexpr int buffer_group = 0;
+constexpr std::uint32_t generation_mask = 0xff'ffff;
+
+Error refusal(const char* what, int negative_errno) {
+    return Error{std::string(what) + ": " + std::strerror(-negative_errno)};
+}
+
+}  // namespace
+
+std::uint64_t UringRing::tag(Operation operation, std::uint32_t index, std::uint32_t generation) noexcept {
+    return std::uint64_t{index} << 32 | std::uint64_t{generation & generation_mask} << 8 |
+           static_cast<std::uint64_t>(operation);
+}
+
+std::uint64_t UringRing::tag(Operation operation, const Socket& socket) noexcept {
+    return tag(operation, socket.index_, socket.generation_);
+}
+
+// --- life ---
+
+UringRing::UringRing(int wake_fd) : Ring(wake_fd) {}
+
+Result<std::unique_ptr<Ring>> UringRing::create(int wake_fd, const RingOptions& options) {
+    auto ring = std::unique_ptr<UringRing>(new UringRing(wake_fd));
+    const auto ready = ring->set_up(options);
+    if (!ready) {
+        ring->wake_fd_ = -1;  // still the caller's
+        return Failure{ready.error()};
+    }
+    return std::unique_ptr<Ring>(std::move(ring));
+}
+
+Result<void> UringRing::set_up(const RingOptions& options) {
+    io_uring_params params{};
+    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |
+                   IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+    params.cq_entries = options.completion_entries;
+    const int made = io_uring_queue_init_params(options.submission_entries, &ring_, &params);
+    if (made < 0) return Failure{refusal("io_uring_setup", made)};
+    ring_ready_ = true;
+    io_uring_register_ring_fd(&ring_);  // an optimisation only: refusal costs a file look-up a turn
+    if (const auto buffers = set_up_buffers(options); !buffers) return buffers;
+    submit_wake_read();
+    return {};
+}
+
+Result<void> UringRing::set_up_buffers(const RingOptions& options) {
+    provided_entries_ = options.most_receive_blocks;
+    provided_target_ = std::min(options.first_receive_blocks, provided_entries_);
+    int error = 0;
+    provided_ = io_uring_setup_buf_ring(&ring_, provided_entries_, buffer_group, 0, &error);
+    if (provided_ == nullptr) return Failure{refusal("io_uring provided buffers", error)};
+    provided_blocks_.assign(provided_entries_, nullptr);
+    for (unsigned id = provided_entries_; id > 0; --id) {
+        free_buffer_ids_.push_back(static_cast<std::uint16_t>(id - 1));
+    }
+    refill_buffers();
+    return {};
+}
+
+UringRing::~UringRing() {
+    if (provided_ != nullptr) io_uring_free_buf_ring(&ring_, provided_, provided_entries_, buffer_group);
+    if (ring_ready_) io_uring_queue_exit(&ring_);  // waits until the kernel has let go of every operation
+    for (Block* block : provided_blocks_) BlockRef returned(block);
+    end_sockets();
+}
+
+// --- submission ---
+
+io_uring_sqe& UringRing::next_sqe() noexcept {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    while (sqe == nullptr) {
+        // Full: hand the kernel what there is. It may want its completions read first (EBUSY), or memory (EAGAIN).
+        const int submitted = io_uring_submit_and_get_events(&ring_);
+        if (submitted < 0) collect();
+        sqe = io_uring_get_sqe(&ring_);
+    }
+    return *sqe;
+}
+
+void UringRing::submit_cancel(std::uint64_t user_data) noexcept {
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_cancel64(&sqe, user_data, 0);
+    io_uring_sqe_set_data64(&sqe, 0);
+    io_uring_sqe_set_flags(&sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void UringRing::submit_wake_read() noexcept {
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_read(&sqe, wake_fd_, &wake_counter_, sizeof(wake_counter_), 0);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::wake, 0, 0));
+}
+
+void UringRing::submit_and_collect(TimePoint deadline) {
+    rearm_starved();
+    refill_buffers();
+    const auto left = deadline - Clock::now();
+    if (deadline != never && left <= Duration::zero()) {
+        io_uring_submit_and_get_events(&ring_);
+    } else if (deadline == never) {
+        io_uring_submit_and_wait(&ring_, 1);
+    } else {
+        const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+        __kernel_timespec timeout{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+        io_uring_cqe* first = nullptr;
+        io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr);
+    }
+    // EINTR, ETIME and EBUSY all mean: look at what has completed, the next turn submits the rest.
+    collect();
+}
+
+void UringRing::collect() {
+    std::array<Completed, 256> batch;
+    for (;;) {
+        unsigned head = 0;
+        unsigned count = 0;
+        io_uring_cqe* cqe = nullptr;
+        io_uring_for_each_cqe(&ring_, head, cqe) {
+            batch[count++] = {cqe->user_data, cqe->res, cqe->flags};
+            if (count == batch.size()) break;
+        }
+        if (count == 0) return;
+        // Out of the ring before they are acted on: acting may submit, and so collect again.
+        io_uring_cq_advance(&ring_, count);
+        for (unsigned i = 0; i < count; ++i) dispatch(batch[i]);
+        if (count < batch.size() && !io_uring_cq_has_overflow(&ring_)) return;
+        if (count < batch.size()) io_uring_get_events(&ring_);
+    }
+}
+
+// --- completions ---
+
+void UringRing::dispatch(const Completed& completed) {
+    switch (static_cast<Operation>(completed.user_data & 0xff)) {
+        case Operation::none: return;
+        case Operation::wake: submit_wake_read(); return;
+        case Operation::accept: complete_accept(completed); return;
+        default: complete_socket(completed); return;
+    }
+}
+
+void UringRing::complete_socket(const Completed& completed) {
+    const auto index = static_cast<std::uint32_t>(completed.user_data >> 32);
+    const auto generation = static_cast<std::uint32_t>(completed.user_data >> 8) & generation_mask;
+    const auto operation = static_cast<Operation>(completed.user_data & 0xff);
+    Socket& socket = socket_at(index);
+    if ((socket.generation_ & generation_mask) != generation || socket.fd_ < 0) {
+        take_provided(completed);  // late, for a socket that is gone: only its block matters
+        return;
+    }
+    if (socket.closing_) {
+        complete_closing(socket, operation, completed);
+        return;
+    }
+    switch (operation) {
+        case Operation::receive: complete_receive(socket, completed); return;
+        case Operation::receive_once: complete_receive_once(socket, completed.result); return;
+        case Operation::send: complete_send(socket, completed.result); return;
+        case Operation::hangup:
+            socket.hangup_armed_ = false;
+            if (completed.result > 0) {
+                socket.end_input(ECONNRESET);
+                socket.input_changed();
+            }
+            return;
+        default: return;
+    }
+}
+
+void UringRing::complete_closing(Socket& socket, Operation operation, const Completed& completed) noexcept {
+    take_provided(completed);
+    if (operation != Operation::receive_once) return;
+    BlockRef done(std::exchange(socket.in_kernel_, nullptr));
+    socket.recycle();
+}
+
+void UringRing::complete_receive(Socket& socket, const Completed& completed) noexcept {
+    const bool terminated = (completed.flags & IORING_CQE_F_MORE) == 0;
+    if (terminated) socket.multishot_armed_ = socket.multishot_cancelling_ = false;
+    if (completed.result > 0) {
+        BlockRef block = take_provided(completed);
+        block->end = static_cast<std::uint32_t>(completed.result);
+        socket.append_pending(std::move(block));
+        socket.input_changed();
+        if (socket.receiver_ == nullptr && socket.pending_count_ >= Socket::most_pending) stop_multishot(socket);
+    } else if (completed.result == 0) {
+        socket.end_input(0);
+        socket.input_changed();
+        watch_hangup(socket);
+    } else if (completed.result == -ENOBUFS) {
+        provided_target_ = std::min(provided_target_ * 2, provided_entries_);
+        starved_.emplace_back(socket.index_, socket.generation_);
+        return;
+    } else if (completed.result != -ECANCELED) {
+        socket.end_input(-completed.result);
+        socket.input_changed();
+    }
+    if (terminated) receive_terminated(socket);
+}
+
+void UringRing::receive_terminated(Socket& socket) noexcept {
+    if (socket.input_ended_) return;
+    if (socket.receiver_ != nullptr && socket.pending_head_ == nullptr) {
+        start_receive(socket, socket.receiver_->size_);
+    } else {
+        watch_hangup(socket);  // while nothing is asked of the kernel, a reset would go unseen
+    }
+}
+
+void UringRing::complete_receive_once(Socket& socket, int result) noexcept {
+    BlockRef block(std::exchange(socket.in_kernel_, nullptr));
+    if (result > 0) {
+        block->end += static_cast<std::uint32_t>(result);
+        socket.append_pending(std::move(block));
+    } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+        socket.end_input(-result);
+    } else if (socket.receiver_ != nullptr) {
+        start_receive(socket, socket.receiver_->size_);
+        return;
+    }
+    socket.input_changed();
+}
+
+void UringRing::complete_send(Socket& socket, int result) noexcept {
+    SendAwaiter* send = socket.sender_;
+    if (send == nullptr) return;
+    const bool again = result == -EINTR || result == -EAGAIN;
+    if (socket.cancel_reason_ != 0) {
+        socket.resume_sender(socket.cancel_reason_);
+    } else if (send->is_connect()) {
+        socket.resume_sender(result < 0 ? -result : 0);
+    } else if (result < 0 && !again) {
+        socket.resume_sender(-result);
+    } else if (send->advance(again ? 0 : static_cast<std::size_t>(result))) {
+        socket.resume_sender(0);
+    } else {
+        submit_send(socket, *send);
+    }
+}
+
+void UringRing::complete_accept(const Completed& completed) {
+    const auto index = static_cast<std::uint32_t>(completed.user_data >> 32);
+    const auto generation = static_cast<std::uint32_t>(completed.user_data >> 8) & generation_mask;
+    ListenerSlot& slot = listeners_[index];
+    if (slot.listener == nullptr || slot.generation != generation) {
+        if (completed.result >= 0) ::close(completed.result);
+        return;
+    }
+    Listener& listener = *slot.listener;
+    if ((completed.flags & IORING_CQE_F_MORE) == 0) listener.armed_ = listener.stopping_ = false;
+    if (completed.result != -ECANCELED && completed.result != -EINTR) listener.deliver(completed.result);
+    // Whoever still waits after a cancel (pause, then accept again) or an interruption is armed anew.
+    if (listener.acceptor_ && !listener.armed_) start_accept(listener);
+}
+
+// --- receiving ---
+
+bool UringRing::start_receive(Socket& socket, ReceiveSize size) noexcept {
+    if (socket.in_kernel_ != nullptr) return false;
+    if (size == ReceiveSize::small) {
+        if (!socket.multishot_armed_) arm_multishot(socket);
+    } else if (socket.multishot_armed_) {
+        stop_multishot(socket);  // its end starts the single receive
+    } else {
+        receive_once(socket);
+    }
+    return false;
+}
+
+void UringRing::arm_multishot(Socket& socket) noexcept {
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_recv_multishot(&sqe, socket.fd_, nullptr, 0, 0);
+    sqe.buf_group = buffer_group;
+    io_uring_sqe_set_flags(&sqe, IOSQE_BUFFER_SELECT);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::receive, socket));
+    socket.multishot_armed_ = true;
+}
+
+void UringRing::stop_multishot(Socket& socket) noexcept {
+    if (!socket.multishot_armed_ || socket.multishot_cancelling_) return;
+    socket.multishot_cancelling_ = true;
+    submit_cancel(tag(Operation::receive, socket));
+}
+
+void UringRing::receive_once(Socket& socket) noexcept {
+    socket.in_kernel_ = buffers().large().release();
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_recv(&sqe, socket.fd_, socket.in_kernel_->data(), socket.in_kernel_->capacity, 0);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::receive_once, socket));
+}
+
+void UringRing::watch_hangup(Socket& socket) noexcept {
+    if (socket.hangup_armed_ || socket.watcher_ == nullptr || socket.input_error_ != 0) return;
+    socket.hangup_armed_ = true;
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_poll_add(&sqe, socket.fd_, POLLERR | POLLHUP);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::hangup, socket));
+}
+
+BlockRef UringRing::take_provided(const Completed& completed) noexcept {
+    if ((completed.flags & IORING_CQE_F_BUFFER) == 0) return {};
+    const auto id = static_cast<std::uint16_t>(completed.flags >> IORING_CQE_BUFFER_SHIFT);
+    BlockRef block(std::exchange(provided_blocks_[id], nullptr));
+    free_buffer_ids_.push_back(id);
+    --provided_count_;
+    return block;
+}
+
+void UringRing::refill_buffers() noexcept {
+    const int mask = io_uring_buf_ring_mask(provided_entries_);
+    int added = 0;
+    while (provided_count_ < provided_target_) {
+        const std::uint16_t id = free_buffer_ids_.back();
+        free_buffer_ids_.pop_back();
+        Block* block = buffers().small().release();
+        provided_blocks_[id] = block;
+        io_uring_buf_ring_add(provided_, block->data(), block->capacity, id, mask, added++);
+        ++provided_count_;
+    }
+    if (added > 0) io_uring_buf_ring_advance(provided_, added);
+}
+
+void UringRing::rearm_starved() noexcept {
+    for (const auto& [index, generation] : starved_) {
+        Socket& socket = socket_at(index);
+        if (socket.generation_ != generation || socket.fd_ < 0 || socket.closing_) continue;
+        if (!socket.multishot_armed_ && !socket.input_ended_ && socket.in_kernel_ == nullptr) arm_multishot(socket);
+    }
+    starved_.clear();
+}
+
+// --- sending, connecting, closing ---
+
+bool UringRing::start_send(Socket& socket, SendAwaiter& send) noexcept {
+    submit_send(socket, send);
+    return false;
+}
+
+void UringRing::submit_send(Socket& socket, SendAwaiter& send) noexcept {
+    io_uring_sqe& sqe = next_sqe();
+    if (send.message_.msg_iovlen == 1) {
+        const iovec& piece = *send.message_.msg_iov;
+        io_uring_prep_send(&sqe, socket.fd_, piece.iov_base, piece.iov_len, MSG_NOSIGNAL);
+    } else {
+        io_uring_prep_sendmsg(&sqe, socket.fd_, &send.message_, MSG_NOSIGNAL);
+    }
+    io_uring_sqe_set_data64(&sqe, tag(Operation::send, socket));
+}
+
+bool UringRing::start_connect(Socket& socket, SendAwaiter& connect) noexcept {
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_connect(&sqe, socket.fd_, connect.address_, connect.address_size_);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::send, socket));
+    return false;
+}
+
+void UringRing::cancel_send(Socket& socket) noexcept { submit_cancel(tag(Operation::send, socket)); }
+
+void UringRing::close_socket(Socket& socket) noexcept {
+    // The kernel holds the socket open for as long as an operation on it is under way: cancel, then close.
+    if (socket.multishot_armed_ && !socket.multishot_cancelling_) submit_cancel(tag(Operation::receive, socket));
+    if (socket.hangup_armed_) submit_cancel(tag(Operation::hangup, socket));
+    if (socket.in_kernel_ != nullptr) submit_cancel(tag(Operation::receive_once, socket));
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_close(&sqe, socket.fd_);
+    io_uring_sqe_set_data64(&sqe, 0);
+    io_uring_sqe_set_flags(&sqe, IOSQE_CQE_SKIP_SUCCESS);
+    if (socket.in_kernel_ != nullptr) {
+        socket.closing_ = true;
+    } else {
+        socket.recycle();
+    }
+}
+
+// --- accepting ---
+
+void UringRing::add_listener(Listener& listener) {
+    listener.index_ = static_cast<std::uint32_t>(listeners_.size());
+    listeners_.push_back({&listener, 0});
+}
+
+void UringRing::remove_listener(Listener& listener) noexcept {
+    stop_accept(listener);
+    ListenerSlot& slot = listeners_[listener.index_];
+    slot.listener = nullptr;
+    ++slot.generation;
+}
+
+void UringRing::start_accept(Listener& listener) noexcept {
+    if (listener.armed_) return;  // also while a cancel is under way: its completion arms anew
+    listener.armed_ = true;
+    io_uring_sqe& sqe = next_sqe();
+    io_uring_prep_multishot_accept(&sqe, listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(&sqe, tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
+}
+
+void UringRing::stop_accept(Listener& listener) noexcept {
+    if (!listener.armed_ || listener.stopping_) return;
+    listener.stopping_ = true;
+    submit_cancel(tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
+}
+
+// --- probing ---
+
+Result<void> probe_uring() {
+    auto ring = Ring::create(Engine::uring, {.submission_entries = 8,
+                                             .completion_entries = 16,
+                                             .first_receive_blocks = 1,
+                                             .most_receive_blocks = 1});
+    if (!ring) return Failure{ring.error()};
+    io_uring_probe* probe = io_uring_get_probe();
+    if (probe == nullptr) return Failure{Error{"io_uring cannot tell which operations it knows"}};
+    static constexpr int needed[] = {IORING_OP_ACCEPT,   IORING_OP_CONNECT, IORING_OP_RECV,
+                                     IORING_OP_SEND,     IORING_OP_SENDMSG, IORING_OP_CLOSE,
+                                     IORING_OP_POLL_ADD, IORING_OP_READ,    IORING_OP_ASYNC_CANCEL};
+    const bool complete = std::all_of(std::begin(needed), std::end(needed),
+                                      [&](int op) { return io_uring_opcode_supported(probe, op) != 0; });
+    io_uring_free_probe(probe);
+    if (!complete) return Failure{Error{"this kernel's io_uring lacks an operation that Penstock needs"}};
+    return {};
+}
+
+}  // namespace penstock::io
