@@ -36,17 +36,22 @@ def present(values):
     return [value for value in values if value is not None]
 
 
+COLUMNS = {'cpu_us': ('CPU µs/request', '{:.2f}'), 'rate': ('requests/s', '{:.0f}'), 'p50_us': ('p50 µs', '{:.0f}'),
+           'p99_us': ('p99 µs', '{:.0f}')}
+RATIOS = {'cpu_us': 'CPU', 'p99_us': 'p99'}
+
+
 def case_table(case, results, subjects):
-    """A row a contestant; a column with the paired ratio of CPU time to it for each of the builds under test."""
-    lines = [f'### {case}', '',
-             cells(['', 'CPU µs/request', 'requests/s', 'p50 µs', 'p99 µs', 'failed rounds',
-                    *(f'{subject} CPU / this' for subject in subjects), *(f'{subject} p99 / this' for subject in subjects)]),
-             cells(['---'] + ['---:'] * (5 + 2 * len(subjects)))]
+    """A row a contestant; a column with the paired ratios to it for each of the builds under test."""
+    head = ['', *(name for name, _ in COLUMNS.values()), 'failed rounds',
+            *(f'{subject} {name} / this' for name in RATIOS.values() for subject in subjects)]
+    lines = [f'### {case}', '', cells(head), cells(['---'] + ['---:'] * (len(head) - 1))]
     for label, runs in results[case].items():
-        row = [label, *(interval(present(of(results, case, label, key)), form)
-                        for key, form in (('cpu_us', '{:.2f}'), ('rate', '{:.0f}'), ('p50_us', '{:.0f}'), ('p99_us', '{:.0f}'))),
-               str(sum(run is None for run in runs))]
-        for key in ('cpu_us', 'p99_us'):
+        row = [label]
+        for key, (_, form) in COLUMNS.items():
+            row.append(interval(present(of(results, case, label, key)), form))
+        row.append(str(sum(run is None for run in runs)))
+        for key in RATIOS:
             for subject in subjects:
                 ratios = paired_ratios(of(results, case, subject, key), of(results, case, label, key))
                 row.append('' if label == subject else interval(ratios, '{:.3f}'))
@@ -60,9 +65,10 @@ def markdown(results, subjects, contestants, chosen):
     return f'''{datetime.date.today()}, {processor()}, {os.cpu_count()} CPUs, Linux {platform.release()}.
 {versions}.
 
-{chosen.rounds} interleaved rounds of {chosen.seconds} s, {chosen.connections} connections, `hosts`: {chosen.hosts} routes.
-Medians with their 95% intervals (order statistics); ratios are paired by round. CPU time is what the scheduler
-counted for the proxy's threads, over the requests that wrk finished; interrupts outside of them are counted for nobody.
+{chosen.rounds} interleaved rounds of {chosen.seconds} s, {chosen.connections} connections; `hosts`: {chosen.hosts}.
+Medians with their 95% intervals (by order statistics; the range where there are fewer than six rounds). Ratios are
+paired by round. CPU time is what the scheduler counted for the proxy's threads, over the requests that wrk finished;
+interrupts outside of them are counted for nobody.
 
 {cases}'''
 

@@ -2,7 +2,7 @@
 function done(summary, latency, requests)
     local e = summary.errors
     io.write(string.format(
-        '{"requests": %d, "duration_us": %d, "bytes": %d, "p50_us": %d, "p99_us": %d, "errors": %d, "bad_statuses": %d}\n',
-        summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99),
+        '{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "errors": %d, "bad_statuses": %d}\n',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
         e.connect + e.read + e.write + e.timeout, e.status))
 end
