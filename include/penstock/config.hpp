@@ -41,12 +41,19 @@ struct Backend {
     bool operator==(const Backend&) const = default;
 };
 
+/// How a dead backend is asked whether it lives again.
+struct ProbeConfig {
+    std::optional<std::string> path;  ///< GET it; empty: a TCP connect is the probe
+    std::chrono::milliseconds timeout{2'000};
+
+    bool operator==(const ProbeConfig&) const = default;
+};
+
 struct HealthConfig {
     std::uint32_t max_fails = 1;  ///< 0: never marked dead
     std::chrono::milliseconds fail_window{10'000};
     std::chrono::milliseconds recheck{60'000};
-    std::optional<std::string> probe_path;  ///< empty: a TCP connect is the probe
-    std::chrono::milliseconds probe_timeout{2'000};
+    ProbeConfig probe;
 
     bool operator==(const HealthConfig&) const = default;
 };

@@ -1,0 +1,138 @@
+#include "model/json_writer.hpp"
+
+#include <chrono>
+#include <concepts>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "model/route_fields.hpp"
+#include "model/units.hpp"
+
+namespace penstock::model {
+
+void write_string(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        switch (c) {
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+                } else {
+                    out += c;
+                }
+        }
+    }
+    out += '"';
+}
+
+namespace {
+
+/// Where the text goes: a type of this file, so that argument-dependent lookup finds every overload of write.
+struct Sink {
+    std::string& out;
+};
+
+void write(Sink sink, const std::string& text) { write_string(sink.out, text); }
+void write(Sink sink, bool value) { sink.out += value ? "true" : "false"; }
+void write(Sink sink, double value) { fmt::format_to(std::back_inserter(sink.out), "{}", value); }
+void write(Sink sink, std::chrono::milliseconds value) { write_string(sink.out, format_duration(value)); }
+
+template <std::unsigned_integral U>
+void write(Sink sink, U value) {
+    fmt::format_to(std::back_inserter(sink.out), "{}", value);
+}
+
+template <class E>
+    requires std::is_enum_v<E>
+void write(Sink sink, E value) {
+    for (const auto& [named, name] : names_of(value)) {
+        if (named == value) write_string(sink.out, name);
+    }
+}
+
+template <class T>
+void write(Sink sink, const std::optional<T>& value) {
+    if (value) write(sink, *value);
+    else sink.out += "null";
+}
+
+template <class T>
+void write(Sink sink, const std::vector<T>& items) {
+    sink.out += '[';
+    bool first = true;
+    for (const T& item : items) {
+        if (!first) sink.out += ',';
+        first = false;
+        write(sink, item);
+    }
+    sink.out += ']';
+}
+
+template <class T>
+void write(Sink sink, const std::map<std::string, T>& members) {
+    sink.out += '{';
+    bool first = true;
+    for (const auto& [name, value] : members) {
+        if (!first) sink.out += ',';
+        first = false;
+        write_string(sink.out, name);
+        sink.out += ':';
+        write(sink, value);
+    }
+    sink.out += '}';
+}
+
+class ObjectWriter {
+  public:
+    explicit ObjectWriter(Sink sink) : sink_(sink) { sink_.out += '{'; }
+
+    template <class T>
+    void operator()(std::string_view name, const T& value) {
+        if (!first_) sink_.out += ',';
+        first_ = false;
+        write_string(sink_.out, name);
+        sink_.out += ':';
+        write(sink_, value);
+    }
+    template <class T>
+    void secret(std::string_view, const T&) {}
+    void close() { sink_.out += '}'; }
+
+  private:
+    Sink sink_;
+    bool first_ = true;
+};
+
+template <class T>
+    requires requires(const T& t, ObjectWriter& writer) { visit_fields(t, writer); }
+void write(Sink sink, const T& value) {
+    if constexpr (std::is_same_v<T, Backend>) {
+        write_backend(sink.out, value);
+    } else {
+        ObjectWriter writer(sink);
+        visit_fields(value, writer);
+        writer.close();
+    }
+}
+
+}  // namespace
+
+void write_backend(std::string& out, const Backend& backend, const BackendStatus& status) {
+    ObjectWriter writer(Sink{out});
+    visit_fields(backend, writer);
+    writer("isDead", status.is_dead);
+    writer("deadSince", status.dead_since);
+    writer("failureCount", status.failure_count);
+    writer("state", std::string(status.state));
+    writer.close();
+}
+
+void write_route(std::string& out, const RouteConfig& route) { write(Sink{out}, route); }
+
+}  // namespace penstock::model

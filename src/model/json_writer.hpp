@@ -1,0 +1,29 @@
+// JSON out: configuration values as the API gives them, keys in the order of SPEC section 3.
+//
+// Any thread; appends to a string the caller owns. Strings are escaped as RFC 8259 section 7 asks, UTF-8 passes as it
+// is. Keys, tokens and hashes are write-only and never leave through here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <penstock/config.hpp>
+
+namespace penstock::model {
+
+/// A quoted, escaped JSON string.
+void write_string(std::string& out, std::string_view text);
+
+/// What a backend is doing, beside what it is configured to be.
+struct BackendStatus {
+    bool is_dead = false;
+    std::optional<std::string> dead_since;  ///< RFC 3339
+    std::uint32_t failure_count = 0;
+    std::string_view state = "alive";
+};
+
+void write_backend(std::string& out, const Backend& backend, const BackendStatus& status = {});
+void write_route(std::string& out, const RouteConfig& route);
+
+}  // namespace penstock::model

@@ -1,0 +1,126 @@
+#include "model/route.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "model/json_reader.hpp"
+#include "model/json_writer.hpp"
+#include "model/merge_patch.hpp"
+#include "model/supported.hpp"
+#include "model/validate.hpp"
+
+namespace penstock::model {
+
+namespace {
+
+using simdjson::SUCCESS;
+using simdjson::dom::element;
+
+template <class T, class Reader>
+Drafted<T> draft(std::string_view json, Reader read) {
+    const auto document = JsonDocument::parse(json);
+    if (!document) return Failure{document.error()};
+    Draft<T> draft;
+    FieldErrors errors;
+    draft.value = read(document->root(), "", errors);
+    draft.errors = document->duplicate_keys();
+    add_new(draft.errors, std::move(errors));
+    return draft;
+}
+
+template <class T, class Reader>
+Drafted<T> patch(const std::string& current, std::string_view json, Reader read) {
+    const auto changes = JsonDocument::parse(json);
+    if (!changes) return Failure{changes.error()};
+    if (FieldErrors twice = changes->duplicate_keys(); !twice.empty()) return Draft<T>{T{}, std::move(twice)};
+    const auto target = JsonDocument::parse(current);
+    if (!target) return Failure{target.error()};
+    return draft<T>(merge_patch(target->root(), changes->root()), read);
+}
+
+void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) {
+    for (const auto [name, value] : sections) {
+        const std::string pointer = child_pointer("", name);
+        simdjson::dom::array items;
+        simdjson::dom::object members;
+        if (name == "routes") continue;
+        if (name == "version") {
+            std::uint64_t version = 0;
+            if (value.get(version) != SUCCESS || version != 1) errors.push_back({pointer, "must be 1"});
+        } else if (name == "process") {
+            if (value.get(members) != SUCCESS) {
+                errors.push_back({pointer, fmt::format("must be an object, not {}", kind_of(value))});
+            } else if (members.size() > 0) {
+                errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
+            }
+        } else if (name == "authProviders" || name == "certificates") {
+            if (value.get(items) != SUCCESS) {
+                errors.push_back({pointer, fmt::format("must be an array, not {}", kind_of(value))});
+            } else if (items.size() > 0) {
+                errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
+            }
+        } else {
+            errors.push_back({pointer, "unknown field"});
+        }
+    }
+}
+
+ConfigDocument read_document(element root, const std::string&, FieldErrors& errors) {
+    ConfigDocument document;
+    simdjson::dom::object sections;
+    if (root.get(sections) != SUCCESS) {
+        errors.push_back({"", fmt::format("must be an object, not {}", kind_of(root))});
+        return document;
+    }
+    refuse_other_sections(sections, errors);
+    element routes;
+    simdjson::dom::array items;
+    if (sections.at_key("routes").get(routes) != SUCCESS) return document;
+    if (routes.get(items) != SUCCESS) {
+        errors.push_back({"/routes", fmt::format("must be an array, not {}", kind_of(routes))});
+        return document;
+    }
+    for (const element item : items) {
+        const std::string pointer = child_pointer("/routes", document.routes.size());
+        Draft<RouteConfig> draft;
+        draft.value = read_route(item, pointer, draft.errors);
+        check(draft, pointer);
+        add_new(errors, std::move(draft.errors));
+        document.routes.push_back(std::move(draft.value));
+    }
+    add_new(errors, find_conflicts(document.routes));
+    return document;
+}
+
+}  // namespace
+
+Drafted<RouteConfig> draft_route(std::string_view json) { return draft<RouteConfig>(json, read_route); }
+
+Drafted<Backend> draft_backend(std::string_view json) { return draft<Backend>(json, read_backend); }
+
+Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view json) {
+    std::string text;
+    write_route(text, current);
+    return patch<RouteConfig>(text, json, read_route);
+}
+
+Drafted<Backend> patch_backend(const Backend& current, std::string_view json) {
+    std::string text;
+    write_backend(text, current);
+    return patch<Backend>(text, json, read_backend);
+}
+
+void check(Draft<RouteConfig>& draft, std::string_view base) {
+    add_new(draft.errors, validate(draft.value, base));
+    add_new(draft.errors, find_unsupported(draft.value, base));
+}
+
+Drafted<ConfigDocument> parse_config(std::string_view json) {
+    auto document = draft<ConfigDocument>(json, read_document);
+    if (!document) return document;
+    for (RouteConfig& route : document->value.routes) complete_ids(route);
+    return document;
+}
+
+}  // namespace penstock::model

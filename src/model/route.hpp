@@ -1,0 +1,48 @@
+// Routes and documents from JSON, the way in for the API and for --config: parse, patch, then check.
+//
+// Pure functions, any thread. A syntax error ends the matter (400); everything else is collected, so that one answer
+// names every bad field (422, or 409 where it is only a conflict).
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <penstock/config.hpp>
+#include <penstock/result.hpp>
+
+#include "model/field_error.hpp"
+#include "model/json_document.hpp"
+
+namespace penstock::model {
+
+/// A value as far as it could be read, and what was wrong so far.
+template <class T>
+struct Draft {
+    T value{};
+    FieldErrors errors;
+};
+
+template <class T>
+using Drafted = Result<Draft<T>, SyntaxError>;
+
+/// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at yet.
+Drafted<RouteConfig> draft_route(std::string_view json);
+Drafted<Backend> draft_backend(std::string_view json);
+
+/// `current` with a merge patch applied.
+Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view patch);
+Drafted<Backend> patch_backend(const Backend& current, std::string_view patch);
+
+/// Adds what validate() and find_unsupported() find, and brings names into canonical form.
+void check(Draft<RouteConfig>& draft, std::string_view base = "");
+
+/// The configuration as one document (SPEC section 9, /config).
+struct ConfigDocument {
+    std::vector<RouteConfig> routes;
+};
+
+/// A whole document, its routes checked one by one and against each other, ids completed.
+Drafted<ConfigDocument> parse_config(std::string_view json);
+
+}  // namespace penstock::model

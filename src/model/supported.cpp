@@ -1,0 +1,90 @@
+#include "model/supported.hpp"
+
+#include <array>
+#include <utility>
+
+#include "model/host_pattern.hpp"
+
+namespace penstock::model {
+
+namespace {
+
+/// The member at the end of a path of member pointers.
+template <class T, class First, class... Rest>
+const auto& member_at(const T& object, First first, Rest... rest) {
+    if constexpr (sizeof...(rest) == 0) return object.*first;
+    else return member_at(object.*first, rest...);
+}
+
+/// True where the member at Path is not what a fresh Whole holds there.
+template <class Whole, auto... Path>
+bool changed(const Whole& whole) {
+    return !(member_at(whole, Path...) == member_at(Whole{}, Path...));
+}
+
+template <class Whole>
+struct Unsupported {
+    std::string_view pointer;
+    bool (*asked_for)(const Whole&);
+};
+
+using Route = RouteConfig;
+using Health = HealthConfig;
+
+bool has_other_strategy(const Route& route) {
+    return route.strategy != BalancingStrategy::round_robin && route.strategy != BalancingStrategy::random;
+}
+
+bool has_name(const Backend& backend) { return !is_address(backend.hostname) && backend.hostname != "localhost"; }
+
+constexpr std::array route_table{
+    Unsupported<Route>{"/strategy", has_other_strategy},
+    Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
+    Unsupported<Route>{"/reqActiveLength", changed<Route, &Route::req_active_length>},
+    Unsupported<Route>{"/reqQueueLength", changed<Route, &Route::req_queue_length>},
+    Unsupported<Route>{"/queueTimeout", changed<Route, &Route::queue_timeout>},
+    Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
+    Unsupported<Route>{"/headers", changed<Route, &Route::headers>},
+    Unsupported<Route>{"/responseHeaders", changed<Route, &Route::response_headers>},
+    Unsupported<Route>{"/retries", changed<Route, &Route::retries>},
+    Unsupported<Route>{"/health/maxFails", changed<Route, &Route::health, &Health::max_fails>},
+    Unsupported<Route>{"/health/failWindow", changed<Route, &Route::health, &Health::fail_window>},
+    Unsupported<Route>{"/health/recheck", changed<Route, &Route::health, &Health::recheck>},
+    Unsupported<Route>{"/health/probe", changed<Route, &Route::health, &Health::probe>},
+    Unsupported<Route>{"/circuit", changed<Route, &Route::circuit>},
+    Unsupported<Route>{"/ssl", changed<Route, &Route::ssl>},
+};
+
+constexpr std::array backend_table{
+    Unsupported<Backend>{"/hostname", has_name},
+    Unsupported<Backend>{"/protocol", changed<Backend, &Backend::protocol>},
+    Unsupported<Backend>{"/tls", changed<Backend, &Backend::tls>},
+    Unsupported<Backend>{"/caCert", changed<Backend, &Backend::ca_cert>},
+    Unsupported<Backend>{"/serverName", changed<Backend, &Backend::server_name>},
+    Unsupported<Backend>{"/clientCert", changed<Backend, &Backend::client_cert>},
+    Unsupported<Backend>{"/clientKey", changed<Backend, &Backend::client_key>},
+    Unsupported<Backend>{"/proxyProtocol", changed<Backend, &Backend::proxy_protocol>},
+};
+
+template <class Whole, std::size_t N>
+void look_up(const Whole& whole, const std::array<Unsupported<Whole>, N>& table, const std::string& base,
+             FieldErrors& errors) {
+    for (const auto& entry : table) {
+        if (!entry.asked_for(whole)) continue;
+        errors.push_back({base + std::string(entry.pointer), "not supported yet", FieldErrorKind::unsupported});
+    }
+}
+
+}  // namespace
+
+FieldErrors find_unsupported(const RouteConfig& route, std::string_view base) {
+    FieldErrors errors;
+    look_up(route, route_table, std::string(base), errors);
+    const std::string backends = child_pointer(base, "backends");
+    for (std::size_t i = 0; i < route.backends.size(); ++i) {
+        look_up(route.backends[i], backend_table, child_pointer(backends, i), errors);
+    }
+    return errors;
+}
+
+}  // namespace penstock::model

@@ -1,0 +1,235 @@
+#include "model/validate.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "model/field_names.hpp"
+#include "model/host_pattern.hpp"
+#include "model/units.hpp"
+#include "model/uuid.hpp"
+
+namespace penstock::model {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Names = std::unordered_set<std::string>;
+
+/// The errors of one route, with the pointer of the part at hand.
+class Findings {
+  public:
+    explicit Findings(std::string_view base) : base_(base) {}
+
+    void add(std::string_view below, std::string detail, FieldErrorKind kind = FieldErrorKind::invalid) {
+        errors_.push_back({base_ + std::string(below), std::move(detail), kind});
+    }
+    void conflict(std::string_view below, std::string detail) {
+        add(below, std::move(detail), FieldErrorKind::conflict);
+    }
+    FieldErrors take() { return std::move(errors_); }
+
+  private:
+    std::string base_;
+    FieldErrors errors_;
+};
+
+void check_id(const std::string& id, std::string_view at, Findings& findings) {
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    if (id.size() > longest_id) findings.add(at, fmt::format("longer than {} bytes", longest_id));
+    else if (std::any_of(id.begin(), id.end(), is_control)) findings.add(at, "control characters cannot stand here");
+}
+
+void check_duration(milliseconds value, std::string_view at, Findings& findings) {
+    if (value < milliseconds(1)) findings.add(at, "must be at least 1ms");
+    else if (value > longest_duration) findings.add(at, fmt::format("longer than {}", format_duration(longest_duration)));
+}
+
+void check_duration(const std::optional<milliseconds>& value, std::string_view at, Findings& findings) {
+    if (value) check_duration(*value, at, findings);
+}
+
+void check_hosts(RouteConfig& route, Findings& findings) {
+    Names seen;
+    const auto check = [&](std::string& host, const std::string& at) {
+        auto canonical = canonical_host_pattern(host);
+        if (!canonical) return findings.add(at, std::move(canonical.error().message));
+        host = std::move(canonical).value();
+        if (!seen.insert(host).second) findings.conflict(at, fmt::format("\"{}\" stands in this route twice", host));
+    };
+    if (route.v_host.empty()) findings.add("/vHost", "required: the host name, \"*.suffix\" or \"*\"");
+    else check(route.v_host, "/vHost");
+    for (std::size_t i = 0; i < route.aliases.size(); ++i) check(route.aliases[i], child_pointer("/aliases", i));
+}
+
+void check_upgrades(RouteConfig& route, Findings& findings) {
+    Names seen;
+    for (std::size_t i = 0; i < route.upgrades.size(); ++i) {
+        std::string& protocol = route.upgrades[i];
+        const std::string at = child_pointer("/upgrades", i);
+        protocol = to_lower(protocol);
+        if (!is_token(protocol)) findings.add(at, "not a protocol name (RFC 9110 section 7.8)");
+        else if (protocol == "h2c") findings.add(at, "h2c is never upgraded to: it would bypass this proxy's checks");
+        else if (!seen.insert(protocol).second) findings.add(at, "stands here twice");
+    }
+}
+
+void check_limits(const RouteConfig& route, Findings& findings) {
+    check_duration(route.queue_timeout, "/queueTimeout", findings);
+    check_duration(route.connect_timeout, "/connectTimeout", findings);
+    check_duration(route.response_timeout, "/responseTimeout", findings);
+    check_duration(route.timeout, "/timeout", findings);
+    check_duration(route.pool.idle, "/pool/idle", findings);
+    check_duration(route.tunnel_idle, "/tunnelIdle", findings);
+    if (route.retries > 10) findings.add("/retries", "must be from 0 to 10");
+    if (route.pool.size > 65'536) findings.add("/pool/size", "must be from 0 to 65536");
+    if (route.max_body_bytes > INT64_MAX) findings.add("/maxBodyBytes", "larger than 2^63 - 1");
+    if (route.auth_provider && route.auth_provider->empty()) findings.add("/authProvider", "must not be empty");
+}
+
+void check_health(const RouteConfig& route, Findings& findings) {
+    check_duration(route.health.fail_window, "/health/failWindow", findings);
+    check_duration(route.health.recheck, "/health/recheck", findings);
+    check_duration(route.health.probe.timeout, "/health/probe/timeout", findings);
+    const auto& path = route.health.probe.path;
+    const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f || c == '#'; };
+    if (path && (!path->starts_with('/') || std::any_of(path->begin(), path->end(), unfit))) {
+        findings.add("/health/probe/path", "must be a path that begins with \"/\", percent-encoded");
+    }
+    if (!route.circuit) return;
+    if (!(route.circuit->error_rate > 0 && route.circuit->error_rate <= 1)) {
+        findings.add("/circuit/errorRate", "must be above 0 and at most 1");
+    }
+    if (route.circuit->min_requests == 0) findings.add("/circuit/minRequests", "must be at least 1");
+    check_duration(route.circuit->window, "/circuit/window", findings);
+    check_duration(route.circuit->open, "/circuit/open", findings);
+}
+
+void check_ssl(const RouteConfig& route, Findings& findings) {
+    if (!route.ssl) return;
+    if (route.ssl->cert.empty()) findings.add("/ssl/cert", "required");
+    if (route.ssl->key.empty()) findings.add("/ssl/key", "required");
+}
+
+void check_backend(Backend& backend, const std::string& at, Findings& findings) {
+    check_id(backend.id, at + "/id", findings);
+    if (backend.hostname.empty()) {
+        findings.add(at + "/hostname", "required: an address or a name");
+    } else if (auto canonical = canonical_hostname(backend.hostname)) {
+        backend.hostname = std::move(canonical).value();
+    } else {
+        findings.add(at + "/hostname", std::move(canonical.error().message));
+    }
+    if (backend.port == 0) findings.add(at + "/port", "required: from 1 to 65535");
+    if (backend.weight > heaviest_backend) {
+        findings.add(at + "/weight", fmt::format("must be from 0 to {}", heaviest_backend));
+    }
+    if (backend.proxy_protocol > 2) findings.add(at + "/proxyProtocol", "must be 0 (off), 1 or 2");
+    if (backend.server_name) {
+        const auto name = canonical_hostname(*backend.server_name);
+        if (!name) findings.add(at + "/serverName", name.error().message);
+    }
+    if (backend.client_key && !backend.client_cert) findings.add(at + "/clientCert", "required beside clientKey");
+    if (backend.client_cert && !backend.client_key) findings.add(at + "/clientKey", "required beside clientCert");
+}
+
+void check_backends(RouteConfig& route, Findings& findings) {
+    if (route.backends.size() > most_backends) {
+        return findings.add("/backends", fmt::format("a route has at most {} backends", most_backends));
+    }
+    Names ids;
+    Names authorities;
+    std::uint64_t weights = 0;
+    for (std::size_t i = 0; i < route.backends.size(); ++i) {
+        Backend& backend = route.backends[i];
+        const std::string at = child_pointer("/backends", i);
+        check_backend(backend, at, findings);
+        weights += backend.weight;
+        if (!backend.id.empty() && !ids.insert(backend.id).second) {
+            findings.conflict(at + "/id", fmt::format("another backend of this route is \"{}\"", backend.id));
+        }
+        if (backend.hostname.empty() || backend.port == 0) continue;
+        const std::string authority = authority_of(backend.hostname, backend.port);
+        if (!authorities.insert(authority).second) {
+            findings.conflict(at, fmt::format("another backend of this route is at {}", authority));
+        }
+    }
+    if (weights / weight_divisor(route.backends) > most_weight) {
+        findings.add("/backends",
+                     fmt::format("the weights, divided by what they share, add up to more than {}", most_weight));
+    }
+}
+
+void check_field_values(const std::map<std::string, std::optional<std::string>>& fields, std::string_view at,
+                        Findings& findings) {
+    Names seen;
+    for (const auto& [name, value] : fields) {
+        const std::string pointer = child_pointer(at, name);
+        if (!is_token(name)) findings.add(pointer, "not a field name (RFC 9110 section 5.1)");
+        else if (is_framing_field(name)) findings.add(pointer, "this field belongs to the connection, not to a route");
+        else if (!seen.insert(to_lower(name)).second) findings.add(pointer, "stands here twice (case aside)");
+        else if (value && !is_field_value(*value)) findings.add(pointer, "not a field value (RFC 9110 section 5.5)");
+        else if (value && !has_known_placeholders(*value)) {
+            findings.add(pointer, "unknown placeholder: ${request.id}, ${client.ip} and ${vhost} exist");
+        }
+    }
+}
+
+}  // namespace
+
+FieldErrors validate(RouteConfig& route, std::string_view base) {
+    Findings findings(base);
+    check_id(route.id, "/id", findings);
+    check_hosts(route, findings);
+    check_field_values(route.headers, "/headers", findings);
+    check_field_values(route.response_headers, "/responseHeaders", findings);
+    check_limits(route, findings);
+    check_upgrades(route, findings);
+    check_health(route, findings);
+    check_backends(route, findings);
+    check_ssl(route, findings);
+    return findings.take();
+}
+
+void complete_ids(RouteConfig& route) {
+    if (route.id.empty()) route.id = make_uuid();
+    for (Backend& backend : route.backends) {
+        if (backend.id.empty()) backend.id = make_uuid();
+    }
+}
+
+FieldErrors find_conflicts(std::span<const RouteConfig> routes) {
+    Findings findings("");
+    std::unordered_map<std::string, std::size_t> hosts;
+    std::unordered_map<std::string, std::size_t> ids;
+    const auto claim = [&](auto& names, const std::string& name, std::size_t route, const std::string& at) {
+        const auto [holder, fresh] = names.emplace(name, route);
+        if (fresh || holder->second == route) return;  // twice in one route is validate's to say
+        findings.conflict(at, fmt::format("\"{}\" is taken by /routes/{}", name, holder->second));
+    };
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        const RouteConfig& route = routes[i];
+        const std::string at = child_pointer("/routes", i);
+        if (!route.id.empty()) claim(ids, route.id, i, at + "/id");
+        claim(hosts, route.v_host, i, at + "/vHost");
+        for (std::size_t a = 0; a < route.aliases.size(); ++a) {
+            claim(hosts, route.aliases[a], i, child_pointer(at + "/aliases", a));
+        }
+    }
+    return findings.take();
+}
+
+std::uint32_t weight_divisor(std::span<const Backend> backends) noexcept {
+    std::uint32_t divisor = 0;
+    for (const Backend& backend : backends) divisor = std::gcd(divisor, backend.weight);
+    return std::max(divisor, 1u);
+}
+
+}  // namespace penstock::model
