@@ -67,6 +67,12 @@ class IntrusiveList {
         return &element;
     }
 
+    /// Calls visit(element) for each; `visit` may not change the list.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        for (Node* node = head_.next_; node != &head_; node = node->next_) visit(*static_cast<T*>(node));
+    }
+
     /// Moves every element of `other` behind the own ones, in order.
     void splice_back(IntrusiveList& other) noexcept {
         while (T* element = other.pop_front()) push_back(*element);

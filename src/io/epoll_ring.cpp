@@ -218,10 +218,12 @@ void EpollRing::stop_accept(Listener& listener) noexcept {
 }
 
 void EpollRing::accept_some(Listener& listener) noexcept {
-    for (int i = 0; i < accepts_a_turn && listener.armed_; ++i) {
+    const int most = listener.mode_ == AcceptMode::single ? 1 : accepts_a_turn;
+    for (int i = 0; i < most && listener.armed_; ++i) {
         const int fd = ::accept4(listener.fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             listener.deliver(fd);
+            if (listener.mode_ == AcceptMode::single) stop_accept(listener);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;

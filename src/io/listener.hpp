@@ -12,6 +12,9 @@ namespace penstock::io {
 
 class Ring;
 
+/// `batch` lets the kernel hand over whatever has connected; `single` takes exactly one, for an owner near its limit.
+enum class AcceptMode : std::uint8_t { batch, single };
+
 class Listener {
   public:
     Listener(Ring& ring, int fd);
@@ -23,7 +26,7 @@ class Listener {
     /// run out (wait, then accept again), -ECANCELED after interrupt().
     class [[nodiscard]] AcceptAwaiter {
       public:
-        explicit AcceptAwaiter(Listener& listener) noexcept : listener_(listener) {}
+        AcceptAwaiter(Listener& listener, AcceptMode mode) noexcept : listener_(listener) { listener.mode_ = mode; }
         bool await_ready() noexcept;
         void await_suspend(std::coroutine_handle<> handle) noexcept { listener_.acceptor_ = handle; }
         int await_resume() noexcept;
@@ -31,7 +34,7 @@ class Listener {
       private:
         Listener& listener_;
     };
-    AcceptAwaiter accept() noexcept { return AcceptAwaiter(*this); }
+    AcceptAwaiter accept(AcceptMode mode = AcceptMode::batch) noexcept { return {*this, mode}; }
 
     /// Leaves further connections in the kernel's queue until the next accept().
     void pause() noexcept;
@@ -52,6 +55,7 @@ class Listener {
     std::uint32_t index_ = 0;
     std::deque<int> accepted_;
     std::coroutine_handle<> acceptor_;
+    AcceptMode mode_ = AcceptMode::batch;
     bool armed_ = false;     // the kernel holds a multishot accept (io_uring), or the fd is watched (epoll)
     bool stopping_ = false;  // a cancel is under way
     bool interrupted_ = false;

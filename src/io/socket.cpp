@@ -108,6 +108,20 @@ void Socket::interrupt(int error) noexcept {
     }
 }
 
+void Socket::cancel_receive(int error) noexcept {
+    if (receiver_ != nullptr) resume_receiver(error);
+}
+
+void Socket::set_receive_deadline(TimePoint deadline) noexcept {
+    if (receiver_ == nullptr) return;
+    receiver_->deadline_ = deadline;
+    guard_deadline(deadline);
+}
+
+void Socket::expect_input() noexcept {
+    if (!input_ended_ && pending_head_ == nullptr) ring_.start_receive(*this, ReceiveSize::small);
+}
+
 void Socket::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }
 
 void Socket::reset_on_close() noexcept {

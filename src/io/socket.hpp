@@ -65,6 +65,13 @@ class Socket {
     /// Ends what waits and what will: see above.
     void interrupt(int error) noexcept;
 
+    /// Ends the present receive alone, with `error`; later ones are not touched.
+    void cancel_receive(int error) noexcept;
+    /// Moves the deadline of the receive that is under way; does nothing where none is.
+    void set_receive_deadline(TimePoint deadline) noexcept;
+    /// Asks for input although nobody receives yet, so that the watcher hears of it.
+    void expect_input() noexcept;
+
     /// Input that is there already, without waiting; empty where there is none.
     BlockRef take_pending() noexcept;
 

@@ -199,11 +199,13 @@ void UringRing::complete_receive(Socket& socket, const Completed& completed) noe
         block->end = static_cast<std::uint32_t>(completed.result);
         socket.append_pending(std::move(block));
         socket.input_changed();
+        if (socket.fd_ < 0) return;  // its watcher has closed it
         if (socket.receiver_ == nullptr && socket.pending_count_ >= Socket::most_pending) stop_multishot(socket);
     } else if (completed.result == 0) {
         socket.end_input(0);
         socket.input_changed();
-        watch_hangup(socket);
+        if (socket.fd_ >= 0) watch_hangup(socket);
+        return;
     } else if (completed.result == -ENOBUFS) {
         provided_target_ = std::min(provided_target_ * 2, provided_entries_);
         starved_.emplace_back(socket.index_, socket.generation_);
@@ -211,6 +213,7 @@ void UringRing::complete_receive(Socket& socket, const Completed& completed) noe
     } else if (completed.result != -ECANCELED) {
         socket.end_input(-completed.result);
         socket.input_changed();
+        return;
     }
     if (terminated) receive_terminated(socket);
 }
@@ -236,6 +239,8 @@ void UringRing::complete_receive_once(Socket& socket, int result) noexcept {
         return;
     }
     socket.input_changed();
+    // Between two single receives a reset would go unseen.
+    if (socket.fd_ >= 0 && !socket.input_ended_) watch_hangup(socket);
 }
 
 void UringRing::complete_send(Socket& socket, int result) noexcept {
@@ -407,7 +412,11 @@ void UringRing::start_accept(Listener& listener) noexcept {
     if (listener.armed_) return;  // also while a cancel is under way: its completion arms anew
     listener.armed_ = true;
     io_uring_sqe& sqe = next_sqe();
-    io_uring_prep_multishot_accept(&sqe, listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (listener.mode_ == AcceptMode::batch) {
+        io_uring_prep_multishot_accept(&sqe, listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    } else {
+        io_uring_prep_accept(&sqe, listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    }
     io_uring_sqe_set_data64(&sqe, tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
 }
 

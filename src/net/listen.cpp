@@ -1,0 +1,49 @@
+#include "net/listen.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace penstock::net {
+
+namespace {
+
+constexpr int backlog = 4'096;  // the kernel cuts it to net.core.somaxconn
+
+/// A socket file that nobody listens on any more stands in the way of bind().
+void remove_stale(const Address& address) {
+    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return;
+    const bool dead = ::connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
+    ::close(probe);
+    if (dead) ::unlink(address.endpoint().substr(5).c_str());
+}
+
+}  // namespace
+
+Result<int> listen_on(const Address& address, bool share) {
+    const auto failed = [&](int fd) {
+        const std::string why = std::strerror(errno);
+        if (fd >= 0) ::close(fd);
+        return Failure{Error{"cannot listen on " + address.endpoint() + ": " + why}};
+    };
+    if (address.family() == AF_UNIX) remove_stale(address);
+    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return failed(fd);
+    const int on = 1;
+    if (address.family() != AF_UNIX) {
+        ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (share) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
+        if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    if (::bind(fd, address.data(), address.size()) != 0) return failed(fd);
+    if (::listen(fd, backlog) != 0) return failed(fd);
+    return fd;
+}
+
+}  // namespace penstock::net

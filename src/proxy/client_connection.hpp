@@ -1,0 +1,49 @@
+// ClientConnection: one client's connection and the requests that follow one another on it.
+//
+// Small, because most are idle: what a request needs lives in its Exchange. Owned by its own coroutine, listed by its
+// worker, used on that worker's thread alone.
+#pragma once
+
+#include "base/intrusive_list.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/task.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/peer.hpp"
+
+namespace penstock::io {
+class Socket;
+}
+
+namespace penstock::proxy {
+
+class Worker;
+
+class ClientConnection : public ListNode<ClientConnection> {
+  public:
+    ClientConnection(Worker& worker, io::Socket& socket, const Peer& peer) noexcept
+        : worker_(worker), socket_(socket), peer_(peer) {}
+
+    /// Serves until the connection ends. The worker then forgets it.
+    io::Task<void> serve();
+
+    /// Takes no further request: an idle connection ends now, a busy one after its exchange.
+    void drain() noexcept;
+    /// Ends now, whatever it does.
+    void abort(int error) noexcept;
+
+    Worker& worker() noexcept { return worker_; }
+    io::Socket& socket() noexcept { return socket_; }
+    const Peer& peer() const noexcept { return peer_; }
+
+  private:
+    friend class Exchange;
+
+    io::Task<void> linger();
+
+    Worker& worker_;
+    io::Socket& socket_;
+    Peer peer_;
+    Exchange* exchange_ = nullptr;  // the one under way
+};
+
+}  // namespace penstock::proxy

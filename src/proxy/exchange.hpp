@@ -1,0 +1,113 @@
+// Exchange: one request and its response, from the client's first byte to the last one it gets.
+//
+// run() is the life of a request, top to bottom. Lives in the frame of its client connection's coroutine, on that
+// worker's thread, and holds everything it has taken (route, backend connection) until it ends.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "http/h1/reader.hpp"
+#include "http/h1/writer.hpp"
+#include "io/socket.hpp"
+#include "io/task.hpp"
+#include "proxy/own_response.hpp"
+#include "proxy/relay.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "snapshot/route.hpp"
+
+namespace penstock::proxy {
+
+class ClientConnection;
+class Worker;
+
+/// What becomes of the client's connection after an exchange.
+enum class AfterExchange : std::uint8_t {
+    keep,    // the next request may follow
+    close,   // nothing more to say
+    linger,  // the client may still be sending: let it read our answer before its bytes meet a closed socket
+    reset,   // the response is not whole and nothing in its framing would tell
+};
+
+class Exchange final : io::SocketWatcher {
+  public:
+    /// `unread`: bytes of the client that have been read already; left there is what follows this request.
+    Exchange(ClientConnection& client, io::BlockRef& unread) noexcept;
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+    ~Exchange();
+
+    io::Task<AfterExchange> run();
+
+    /// Ends it as soon as its operations let go (drain time-out, client gone).
+    void abort(int error) noexcept;
+
+  private:
+    /// The request's phases.
+    bool accept_request() noexcept;
+    io::Task<void> forward();
+    io::Task<bool> reach(const snapshot::Upstream& upstream, bool fresh);
+    io::Task<void> exchange_messages(const http::h1::HeadBuffer& head);
+    io::Task<void> send_request(const http::h1::HeadBuffer& head);
+    io::Task<void> receive_response();
+    io::Task<void> pass_interim();
+    io::Task<void> answer();
+    io::Task<void> switch_protocols();
+    io::Task<void> refuse(OwnResponse response);
+    io::Task<bool> drain_request_body();
+    AfterExchange conclude() noexcept;
+
+    void request_relayed(const Relayed& relayed) noexcept;
+    void response_failed(const http::h1::ReadResult& read) noexcept;
+    bool may_retry_stale() const noexcept;
+    bool may_keep_client() const noexcept;
+    void fail(const OwnResponse& failure) noexcept;
+    void release_upstream() noexcept;
+    void unreadable(const http::h1::ReadResult& read) noexcept;
+    void await_response_from_now() noexcept;
+    Duration connect_limit() const noexcept;
+    Duration response_limit() const noexcept;
+
+    void on_unawaited_input(io::Socket& socket) override;
+    static void on_timeout(io::Timer& timer);
+
+    struct RouteTimer : io::Timer {
+        explicit RouteTimer(Exchange& e) noexcept : Timer(&Exchange::on_timeout), exchange(e) {}
+        Exchange& exchange;
+    };
+
+    ClientConnection& client_;
+    Worker& worker_;
+    io::BlockRef& unread_;
+    http::h1::MessageReader client_reader_;
+    http::RequestHead request_;
+    http::h1::BodyPiece first_piece_;  // what of the body came with the head
+    const snapshot::Route* route_ = nullptr;
+    std::string_view upgrade_;  // what the backend is asked to switch to
+
+    const snapshot::Upstream* upstream_ = nullptr;
+    UpstreamPool* pool_ = nullptr;
+    UpstreamConnection* connection_ = nullptr;
+    std::optional<http::h1::MessageReader> backend_reader_;
+    http::ResponseHead response_;
+
+    std::optional<OwnResponse> failure_;  // to be answered, unless the response has begun
+    RouteTimer route_timer_{*this};
+    TimePoint response_deadline_ = never;  // set once the request has been sent
+    int abort_error_ = 0;                  // why the exchange was ended from outside
+    bool request_readable_ = false;  // the client's bytes have made sense so far
+    bool client_gone_ = false;       // nothing can be delivered any more
+    bool request_sent_ = false;      // wholly
+    bool sending_stopped_ = false;   // what is left of the request is of no use
+    bool backend_spoke_ = false;     // a byte of a response has come
+    bool final_head_read_ = false;   // the final response's head has come
+    bool response_started_ = false;  // its bytes may have reached the client
+    bool response_whole_ = false;    // delivered to its end
+    bool client_keeps_ = false;      // what we told the client about its connection
+    bool chunked_to_client_ = false;
+};
+
+/// Runs one exchange; see Exchange.
+io::Task<AfterExchange> run_exchange(ClientConnection& client, io::BlockRef& unread);
+
+}  // namespace penstock::proxy

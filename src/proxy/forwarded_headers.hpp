@@ -1,0 +1,48 @@
+// The heads that go on to the next hop: what passes, what ends here, and what an intermediary adds
+// (RFC 9110 section 7.6, SPEC section 2).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/random.hpp"
+#include "http/h1/writer.hpp"
+#include "http/message.hpp"
+#include "proxy/peer.hpp"
+#include "proxy/settings.hpp"
+#include "snapshot/route.hpp"
+
+namespace penstock::proxy {
+
+/// The upgrade that this route lets this request ask its backend for; empty for none.
+std::string_view allowed_upgrade(const http::RequestHead& request, const snapshot::Route& route) noexcept;
+
+/// True where a Via field says that the request has been here before (a loop).
+bool came_from_us(const http::RequestHead& request, std::string_view node_name) noexcept;
+
+/// Max-Forwards of an OPTIONS request (RFC 9110 section 7.6.2); empty where there is none.
+std::optional<std::uint64_t> max_forwards(const http::RequestHead& request) noexcept;
+
+struct RequestContext {
+    const Settings& settings;
+    const Peer& peer;
+    std::string_view upgrade;  // from allowed_upgrade()
+    Random& random;
+};
+
+/// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
+void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request, const RequestContext& context);
+
+struct ResponseContext {
+    const Settings& settings;
+    std::string_view date;           // used where the backend gave none
+    http::BodyFraming client_framing;  // as the client will get the body
+    bool keep_alive = true;          // of the client connection
+    bool client_is_1_0 = false;
+};
+
+/// Writes the head that the client gets, for final and interim responses alike.
+void write_client_head(http::h1::HeadBuffer& out, http::ResponseHead& response, const ResponseContext& context);
+
+}  // namespace penstock::proxy

@@ -1,0 +1,86 @@
+#include "proxy/own_response.hpp"
+
+#include <cerrno>
+
+namespace penstock::proxy {
+
+using http::Status;
+
+OwnResponse response_to_failure(int error) noexcept {
+    switch (error) {
+        case ECONNREFUSED:
+        case ENOENT:  // a Unix socket that is not there
+            return {Status::bad_gateway, "connection_refused", "the backend refused the connection", {}};
+        case ETIMEDOUT:
+            return {Status::gateway_timeout, "connection_timeout", "the backend did not answer in time", {}};
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+        case EACCES:
+            return {Status::bad_gateway, "destination_ip_unroutable", "the backend cannot be reached", {}};
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EADDRNOTAVAIL:
+            return {Status::service_unavailable, "connection_limit_reached", "no connection to a backend is left",
+                    {}};
+        default:
+            return {Status::bad_gateway, "connection_terminated", "the backend closed the connection", {}};
+    }
+}
+
+OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept {
+    std::string_view error = "http_request_error";
+    std::string_view extra;
+    switch (refusal.status) {
+        case Status::not_found: error = "destination_not_found"; break;
+        case Status::method_not_allowed:
+            error = "http_request_denied";
+            extra = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
+            break;
+        case Status::service_unavailable: error = "destination_unavailable"; break;
+        case Status::content_too_large: error = "http_request_denied"; break;
+        case Status::loop_detected: error = "proxy_loop_detected"; break;
+        case Status::bad_gateway: error = "http_protocol_error"; break;
+        case Status::gateway_timeout: error = "http_response_timeout"; break;
+        case Status::internal_server_error: error = "proxy_internal_error"; break;
+        default: break;
+    }
+    return {refusal.status, error, refusal.reason, extra};
+}
+
+void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response, const OwnResponseContext& context) {
+    const std::string_view phrase = http::reason_phrase(response.status);
+    http::h1::write_status_line(out, http::code(response.status), phrase);
+    out.append_field("Date", context.date);
+    out.append(response.extra_field);
+    if (!response.error.empty()) {
+        out.append("Proxy-Status: ");
+        out.append(context.node_name);
+        out.append("; error=");
+        out.append(response.error);
+        out.append("\r\n");
+    }
+    if (!context.keep_alive) out.append("Connection: close\r\n");
+    else if (context.client_is_1_0) out.append("Connection: keep-alive\r\n");
+    const bool has_reason = !response.reason.empty();
+    const std::size_t length = phrase.size() + 5 + (has_reason ? response.reason.size() + 2 : 0);
+    const bool may_have_body = response.status != Status::no_content;
+    if (may_have_body) {
+        out.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
+        out.append_number(length);
+        out.append("\r\n");
+    }
+    out.append("\r\n");
+    if (context.without_body || !may_have_body) return;
+    out.append_number(http::code(response.status));
+    out.append(" ");
+    out.append(phrase);
+    if (has_reason) {
+        out.append(": ");
+        out.append(response.reason);
+    }
+    out.append("\n");
+}
+
+}  // namespace penstock::proxy

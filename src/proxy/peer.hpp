@@ -1,0 +1,29 @@
+// Who is at the other end of a client connection, and what is believed of them.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "net/address.hpp"
+#include "proxy/settings.hpp"
+
+namespace penstock::proxy {
+
+/// Computed once a connection.
+class Peer {
+  public:
+    Peer(const net::Address& address, const Settings& settings) noexcept;
+
+    std::string_view host() const noexcept { return {host_.data(), host_size_}; }
+    /// Its X-Forwarded-* and X-Request-ID are believed (--trusted-proxy).
+    bool is_trusted() const noexcept { return trusted_; }
+
+  private:
+    std::array<char, 46> host_;
+    std::uint8_t host_size_;
+    bool trusted_;
+};
+
+bool is_trusted(const net::Address& address, const Settings& settings) noexcept;
+
+}  // namespace penstock::proxy

@@ -1,0 +1,106 @@
+#include "proxy/upstream_pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "io/frame_pool.hpp"
+
+namespace penstock::proxy {
+
+void UpstreamConnection::on_unawaited_input(io::Socket&) {
+    if (is_linked()) pool_.close(this);  // while leased, the exchange reads what came
+}
+
+UpstreamPool::~UpstreamPool() {
+    close_idle();
+    PENSTOCK_ASSERT(total_ == 0);
+    ring_.timers().disarm(timer_);
+}
+
+UpstreamConnection* UpstreamPool::lease() noexcept {
+    if (idle_.empty()) return nullptr;
+    UpstreamConnection& connection = idle_.back();
+    connection.unlink();
+    --idle_count_;
+    connection.socket().watch(nullptr);
+    return &connection;
+}
+
+UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
+    ++total_;
+    return new (io::FramePool::allocate(sizeof(UpstreamConnection))) UpstreamConnection(socket, *this);
+}
+
+void UpstreamPool::give_back(UpstreamConnection* connection, const snapshot::Route& route) noexcept {
+    io::Socket& socket = connection->socket();
+    if (idle_count_ >= route.pool_size || socket.has_pending() || socket.input_ended()) {
+        close(connection);
+        return;
+    }
+    connection->reused_ = true;
+    connection->idle_since_ = ring_.now();
+    socket.watch(connection);
+    idle_.push_back(*connection);
+    ++idle_count_;
+    idle_limit_ = route.pool_idle;
+    if (!timer_.is_armed()) ring_.timers().arm(timer_, ring_.now() + idle_limit_);
+    // Last: an end that has come meanwhile closes the connection here and now.
+    socket.expect_input();
+    if (socket.has_pending() || socket.input_ended()) close(connection);
+}
+
+void UpstreamPool::close(UpstreamConnection* connection) noexcept {
+    if (connection->is_linked()) {
+        connection->unlink();
+        --idle_count_;
+    }
+    connection->socket().close();
+    connection->~UpstreamConnection();
+    io::FramePool::release(connection, sizeof(UpstreamConnection));
+    --total_;
+}
+
+void UpstreamPool::close_idle() noexcept {
+    while (!idle_.empty()) close(&idle_.front());
+}
+
+void UpstreamPool::on_timer(io::Timer& timer) { static_cast<IdleTimer&>(timer).pool.close_expired(); }
+
+void UpstreamPool::close_expired() noexcept {
+    const TimePoint now = ring_.now();
+    while (!idle_.empty() && idle_.front().idle_since_ + idle_limit_ <= now) close(&idle_.front());
+    if (!idle_.empty()) ring_.timers().arm(timer_, idle_.front().idle_since_ + idle_limit_);
+}
+
+UpstreamPool& UpstreamPools::of(const snapshot::Upstream& upstream) {
+    const std::uint32_t id = upstream.live->id;
+    if (id >= pools_.size()) pools_.resize(std::max<std::size_t>(id + 1, pools_.size() * 2));
+    auto& pool = pools_[id];
+    if (pool == nullptr || pool->generation() != upstream.live->generation) {
+        if (pool != nullptr) retire(id, pool->generation());
+        pool = std::make_unique<UpstreamPool>(ring_, upstream.live->generation);
+    }
+    return *pool;
+}
+
+void UpstreamPools::retire(std::uint32_t backend_id, std::uint32_t generation) noexcept {
+    drop_unused_retired();
+    if (backend_id >= pools_.size()) return;
+    auto& pool = pools_[backend_id];
+    if (pool == nullptr || pool->generation() != generation) return;
+    pool->close_idle();
+    if (!pool->is_unused()) retired_.push_back(std::move(pool));
+    pool.reset();
+}
+
+void UpstreamPools::close_idle() noexcept {
+    for (auto& pool : pools_) {
+        if (pool != nullptr) pool->close_idle();
+    }
+}
+
+void UpstreamPools::drop_unused_retired() noexcept {
+    std::erase_if(retired_, [](const auto& pool) { return pool->is_unused(); });
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,98 @@
+// Connections to backends, kept alive between requests: one pool a worker and backend.
+//
+// Last in, first out, so that the warmest connection is used and the rest run into their idle time-out. A connection
+// that shows any sign of life while it is idle (bytes, FIN, reset) is closed at once and never given to anyone. Used
+// on its worker's thread alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/intrusive_list.hpp"
+#include "io/ring.hpp"
+#include "snapshot/route.hpp"
+
+namespace penstock::proxy {
+
+class UpstreamPool;
+
+/// A connection to one backend: leased to one exchange, or idle in its pool.
+class UpstreamConnection final : public ListNode<UpstreamConnection>, public io::SocketWatcher {
+  public:
+    UpstreamConnection(io::Socket& socket, UpstreamPool& pool) noexcept : socket_(&socket), pool_(pool) {}
+
+    io::Socket& socket() noexcept { return *socket_; }
+    /// It has carried a request before: the backend may have closed it without our knowing yet.
+    bool reused() const noexcept { return reused_; }
+
+    void on_unawaited_input(io::Socket& socket) override;
+
+  private:
+    friend class UpstreamPool;
+
+    io::Socket* socket_;
+    UpstreamPool& pool_;
+    TimePoint idle_since_{};
+    bool reused_ = false;
+};
+
+class UpstreamPool {
+  public:
+    UpstreamPool(io::Ring& ring, std::uint32_t generation) noexcept
+        : ring_(ring), timer_(*this), generation_(generation) {}
+    UpstreamPool(const UpstreamPool&) = delete;
+    UpstreamPool& operator=(const UpstreamPool&) = delete;
+    ~UpstreamPool();
+
+    /// The most recently used idle connection; null where there is none.
+    UpstreamConnection* lease() noexcept;
+    /// A connection on a new socket, leased.
+    UpstreamConnection* add(io::Socket& socket);
+    /// Keeps it for later under the route's limits.
+    void give_back(UpstreamConnection* connection, const snapshot::Route& route) noexcept;
+    /// Ends a leased or idle connection.
+    void close(UpstreamConnection* connection) noexcept;
+
+    void close_idle() noexcept;
+    std::uint32_t generation() const noexcept { return generation_; }
+    bool is_unused() const noexcept { return total_ == 0; }
+
+  private:
+    struct IdleTimer : io::Timer {
+        explicit IdleTimer(UpstreamPool& p) noexcept : Timer(&UpstreamPool::on_timer), pool(p) {}
+        UpstreamPool& pool;
+    };
+
+    static void on_timer(io::Timer& timer);
+    void close_expired() noexcept;
+
+    io::Ring& ring_;
+    IntrusiveList<UpstreamConnection> idle_;  // oldest first
+    std::uint32_t idle_count_ = 0;
+    std::uint32_t total_ = 0;
+    Duration idle_limit_{};
+    IdleTimer timer_;
+    std::uint32_t generation_;
+};
+
+/// All pools of one worker, by the backend's live id.
+class UpstreamPools {
+  public:
+    explicit UpstreamPools(io::Ring& ring) noexcept : ring_(ring) {}
+
+    UpstreamPool& of(const snapshot::Upstream& upstream);
+    /// The backend is gone from every published route.
+    void retire(std::uint32_t backend_id, std::uint32_t generation) noexcept;
+    /// Gives descriptors back when the process has run out of them.
+    void close_idle() noexcept;
+
+  private:
+    void drop_unused_retired() noexcept;
+
+    io::Ring& ring_;
+    std::vector<std::unique_ptr<UpstreamPool>> pools_;
+    std::vector<std::unique_ptr<UpstreamPool>> retired_;  // until their last leased connection ends
+};
+
+}  // namespace penstock::proxy

@@ -1,0 +1,174 @@
+#include "proxy/worker.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <string>
+
+namespace penstock::proxy {
+
+namespace {
+
+/// How long accepting rests when the process has run out of descriptors or memory.
+constexpr Duration resource_rest = std::chrono::milliseconds(100);
+/// How often a full process looks whether another worker's client has left.
+constexpr Duration full_rest = std::chrono::milliseconds(5);
+/// How often a worker looks whether it has gone quiet and can give memory back.
+constexpr Duration quiet_period = std::chrono::seconds(5);
+
+}  // namespace
+
+Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
+               snapshot::Publisher& publisher)
+    : options_(std::move(options)), settings_(settings), limits_(limits), publisher_(publisher) {}
+
+Worker::~Worker() { PENSTOCK_ASSERT(!thread_.joinable()); }
+
+// --- the owner's side ---
+
+Result<void> Worker::start() {
+    std::promise<Result<void>> started;
+    auto outcome = started.get_future();
+    snapshots_ = &publisher_.add_reader();
+    thread_ = std::thread([this, &started] {
+        pin();
+        auto ring = io::Ring::create(options_.engine);
+        if (!ring) {
+            started.set_value(Failure{ring.error()});
+            finished_.store(true, std::memory_order_release);
+            return;
+        }
+        ring_ = std::move(*ring);
+        upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
+        started.set_value({});
+        run();
+    });
+    auto result = outcome.get();
+    if (!result) join();
+    return result;
+}
+
+void Worker::post(std::function<void()> action) { ring_->mailbox().post(std::move(action)); }
+
+void Worker::drain() {
+    post([this] {
+        draining_ = true;
+        for (auto& listener : listeners_) listener->interrupt();
+        // A connection that ends leaves the list only when its coroutine runs, so the list is safe to walk.
+        connections_.for_each([](ClientConnection& connection) { connection.drain(); });
+    });
+}
+
+void Worker::abort() {
+    post([this] { connections_.for_each([](ClientConnection& connection) { connection.abort(ECANCELED); }); });
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+    if (snapshots_ != nullptr) publisher_.remove_reader(*snapshots_);
+    snapshots_ = nullptr;
+}
+
+// --- the worker's thread ---
+
+void Worker::pin() const {
+    ::pthread_setname_np(::pthread_self(), ("penstock-" + std::to_string(options_.index)).c_str());
+    if (!options_.cpu) return;
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(*options_.cpu, &cpus);
+    const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof(cpus), &cpus);
+    if (error != 0) {
+        log(LogLevel::warn, "worker cannot be pinned", {{"cpu", *options_.cpu}, {"error", std::strerror(error)}});
+    }
+}
+
+void Worker::run() {
+    snapshots_->wake();
+    for (const int fd : options_.listeners) {
+        listeners_.push_back(std::make_unique<io::Listener>(*ring_, fd));
+        ++acceptors_;
+        io::spawn(accept_from(*listeners_.back()));
+    }
+    while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
+    upstream_pools_->close_idle();
+    ring_->timers().disarm(quiet_timer_);
+    snapshots_->sleep();
+    listeners_.clear();
+    finished_.store(true, std::memory_order_release);
+}
+
+void Worker::turn() {
+    const bool may_sleep = snapshots_->sleep();
+    ring_->wait(may_sleep ? never : ring_->now());
+    snapshots_->wake();
+    ring_->run_ready();
+}
+
+io::Task<void> Worker::accept_from(io::Listener& listener) {
+    for (;;) {
+        const auto mode = limits_.nearly_full() ? io::AcceptMode::single : io::AcceptMode::batch;
+        const int fd = co_await listener.accept(mode);
+        if (fd == -ECANCELED) break;
+        if (fd < 0) {
+            out_of_resources(-fd);
+            co_await ring_->sleep(resource_rest);
+            continue;
+        }
+        while (!draining_ && !limits_.enter()) {
+            listener.pause();
+            co_await ring_->sleep(full_rest);
+        }
+        if (draining_) {
+            ::close(fd);
+            break;
+        }
+        io::spawn(serve(fd));
+    }
+    --acceptors_;
+}
+
+io::Task<void> Worker::serve(int fd) {
+    const Peer peer(net::Address::peer_of(fd), settings_);
+    if (limits_.counts_addresses() && !limits_.enter_address(peer.host())) {
+        ::close(fd);
+        limits_.leave();
+        co_return;
+    }
+    ClientConnection connection(*this, ring_->adopt(fd), peer);
+    connections_.push_back(connection);
+    co_await connection.serve();
+    connection.unlink();
+    limits_.leave();
+    if (limits_.counts_addresses()) limits_.leave_address(peer.host());
+}
+
+void Worker::out_of_resources(int error) {
+    upstream_pools_->close_idle();  // idle connections hold descriptors that clients need more
+    if (resource_log_.allows(ring_->now())) {
+        log(LogLevel::error, "cannot accept connections", {{"worker", options_.index}, {"error", std::strerror(error)}});
+    }
+}
+
+void Worker::note_exchange() noexcept {
+    ++exchanges_;
+    if (!quiet_timer_.is_armed()) ring_->timers().arm(quiet_timer_, ring_->now() + quiet_period);
+}
+
+void Worker::on_quiet_check(io::Timer& timer) {
+    Worker& worker = static_cast<QuietTimer&>(timer).worker;
+    const bool quiet = worker.exchanges_ == worker.exchanges_at_check_;
+    worker.exchanges_at_check_ = worker.exchanges_;
+    if (quiet) {
+        worker.ring_->buffers().trim();
+        io::FramePool::trim();
+    } else {
+        worker.ring_->timers().arm(timer, worker.ring_->now() + quiet_period);
+    }
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,102 @@
+// Worker: one thread of the data plane, with its loop, its listeners, its connections and its pools.
+//
+// Workers share nothing but the snapshot, the live state behind it, and the connection limits. start(), post(),
+// drain(), abort() and join() are for the thread that owns the worker; everything else is its own thread's.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <penstock/result.hpp>
+
+#include "base/clock.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "io/ring.hpp"
+#include "proxy/client_connection.hpp"
+#include "proxy/connection_limits.hpp"
+#include "proxy/settings.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "snapshot/publisher.hpp"
+
+namespace penstock::proxy {
+
+struct WorkerOptions {
+    unsigned index = 0;
+    std::optional<unsigned> cpu;  // to be pinned to
+    io::Engine engine = io::Engine::epoll;
+    std::vector<int> listeners;  // listening sockets, not owned
+};
+
+class Worker {
+  public:
+    Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits, snapshot::Publisher& publisher);
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    ~Worker();
+
+    /// Returns when the loop runs, or could not be made.
+    Result<void> start();
+    /// Any thread, between start() and join(): runs on the worker's thread at its next turn.
+    void post(std::function<void()> action);
+    /// Stops accepting, ends idle connections, and the thread once the busy ones have finished.
+    void drain();
+    /// Ends what drain() still waits for.
+    void abort();
+    bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+    void join();
+
+    io::Ring& ring() noexcept { return *ring_; }
+    const Settings& settings() const noexcept { return settings_; }
+    snapshot::Reader& snapshots() noexcept { return *snapshots_; }
+    UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
+    Random& random() noexcept { return random_; }
+    std::string_view date() noexcept { return date_.at(ring_->now()); }
+    bool draining() const noexcept { return draining_; }
+    /// An exchange begins: memory is in use again.
+    void note_exchange() noexcept;
+
+  private:
+    struct QuietTimer : io::Timer {
+        explicit QuietTimer(Worker& w) noexcept : Timer(&Worker::on_quiet_check), worker(w) {}
+        Worker& worker;
+    };
+
+    void run();
+    void turn();
+    io::Task<void> accept_from(io::Listener& listener);
+    io::Task<void> serve(int fd);
+    void out_of_resources(int error);
+    static void on_quiet_check(io::Timer& timer);
+    void pin() const;
+
+    WorkerOptions options_;
+    const Settings& settings_;
+    ConnectionLimits& limits_;
+    snapshot::Publisher& publisher_;
+
+    std::unique_ptr<io::Ring> ring_;
+    snapshot::Reader* snapshots_ = nullptr;
+    std::unique_ptr<UpstreamPools> upstream_pools_;
+    std::vector<std::unique_ptr<io::Listener>> listeners_;
+    IntrusiveList<ClientConnection> connections_;
+    Random random_;
+    HttpDate date_;
+    QuietTimer quiet_timer_{*this};
+    LogLimit resource_log_;
+    std::uint64_t exchanges_ = 0;
+    std::uint64_t exchanges_at_check_ = 0;
+    unsigned acceptors_ = 0;
+    bool draining_ = false;
+
+    std::atomic<bool> finished_{false};
+    std::thread thread_;
+};
+
+}  // namespace penstock::proxy
