@@ -9,7 +9,8 @@ What it takes from a test program, whatever its language:
 - Its time limit in Meson, longer under sanitizers.
 
 What it gives it: PENSTOCK_BIN and ORIGIN_BIN, the build's proxy and origin; PENSTOCK_TEST_SCALE, by which long tests
-shorten themselves (1, or 0.1 under sanitizers). A sanitizer's report fails the program, whoever in it made it.
+shorten themselves (1, or 0.1 under sanitizers); PENSTOCK_SANITIZED=1 under sanitizers. A sanitizer's report fails the
+program, whoever in it made it.
 """
 import argparse
 import concurrent.futures
@@ -110,6 +111,7 @@ class Build:
         return os.environ | {
             'PENSTOCK_BIN': str(self.directory / 'src/app/penstock'),
             'ORIGIN_BIN': str(self.directory / 'test/support/origin'),
+            'PENSTOCK_SANITIZED': str(int(self.sanitizer != 'none')),
             'PENSTOCK_TEST_SCALE': str(scale if self.sanitizer == 'none' else scale * 0.1),
             'ASAN_OPTIONS': f'{common}:detect_stack_use_after_return=0:strict_string_checks=1',
             'UBSAN_OPTIONS': f'{common}:print_stacktrace=1',
