@@ -1,8 +1,10 @@
-// A fast 64-bit hash of bytes: two multiplications for a host name, every output bit depends on every input bit.
+// A fast 64-bit hash of bytes: two multiplications for a host name, every output bit depends on
+// every input bit.
 //
-// Any thread, no state, no allocation. Not a cryptographic hash: keys are chosen by the administrator, not by clients.
-// The same bytes and seed hash alike on every machine and in every release (IP_HASH relies on it). Folded 64×64-bit
-// multiplication after wyhash (Wang Yi, public domain, 2019).
+// Any thread, no state, no allocation. Not a cryptographic hash: keys are chosen by the
+// administrator, not by clients. The same bytes and seed hash alike on every machine and in every
+// release (IP_HASH relies on it). Folded 64×64-bit multiplication after wyhash (Wang Yi, public
+// domain, 2019).
 #pragma once
 
 #include <bit>
@@ -39,7 +41,9 @@ inline std::uint64_t load4(const char* from) noexcept {
 
 /// One to three bytes, each in a place of its own.
 inline std::uint64_t load_few(const char* from, std::size_t size) noexcept {
-    const auto at = [from](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(from[i])}; };
+    const auto at = [from](std::size_t i) {
+        return std::uint64_t{static_cast<unsigned char>(from[i])};
+    };
     return at(0) << 16 | at(size / 2) << 8 | at(size - 1);
 }
 
@@ -58,7 +62,8 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
         first = load8(tail);  // the last 16 bytes, which may overlap the block before
         last = load8(tail + 8);
     } else if (size >= 4) {
-        const std::size_t step = (size / 8) * 4;  // 4..7 bytes: both words overlap; 8..16: four words cover all
+        const std::size_t step =
+            (size / 8) * 4;  // 4..7 bytes: both words overlap; 8..16: four words cover all
         first = load4(at) << 32 | load4(at + step);
         last = load4(at + size - 4) << 32 | load4(at + size - 4 - step);
     } else if (size > 0) {

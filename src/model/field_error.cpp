@@ -10,9 +10,12 @@ std::string child_pointer(std::string_view parent, std::string_view name) {
     std::string pointer(parent);
     pointer += '/';
     for (const char c : name) {
-        if (c == '~') pointer += "~0";
-        else if (c == '/') pointer += "~1";
-        else pointer += c;
+        if (c == '~')
+            pointer += "~0";
+        else if (c == '/')
+            pointer += "~1";
+        else
+            pointer += c;
     }
     return pointer;
 }
@@ -30,9 +33,11 @@ void add_new(FieldErrors& errors, FieldErrors more) {
     const auto known = static_cast<std::ptrdiff_t>(errors.size());
     for (FieldError& error : more) {
         if (errors.size() >= most_errors) return;
-        const bool spoken_of = std::any_of(errors.begin(), errors.begin() + known, [&](const FieldError& e) {
-            return points_into(error.pointer, e.pointer);
-        });
+        const bool spoken_of =
+            std::any_of(errors.begin(), errors.begin() + known, [&](const FieldError& e) {
+                return points_into(error.pointer, e.pointer) ||
+                       points_into(e.pointer, error.pointer);
+            });
         if (!spoken_of) errors.push_back(std::move(error));
     }
 }

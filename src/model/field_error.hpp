@@ -1,6 +1,8 @@
-// What is wrong with a configuration value, and where: the errors of the model and of the API's answers.
+// What is wrong with a configuration value, and where: the errors of the model and of the API's
+// answers.
 //
-// Plain values, any thread. `pointer` is a JSON pointer (RFC 6901) into the document that was given; "" is its root.
+// Plain values, any thread. `pointer` is a JSON pointer (RFC 6901) into the document that was
+// given; "" is its root.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +39,8 @@ bool points_into(std::string_view pointer, std::string_view ancestor) noexcept;
 /// Nobody mends more at a time; past it, later stages add no further errors.
 inline constexpr std::size_t most_errors = 100;
 
-/// Appends those of `more` that do not speak of a place `errors` already speaks of: one error a field is enough.
+/// Appends those of `more` that speak of no place `errors` already speaks of, nor of one around or
+/// inside it: one error a field is enough.
 void add_new(FieldErrors& errors, FieldErrors more);
 
 }  // namespace penstock::model

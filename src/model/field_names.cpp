@@ -29,8 +29,11 @@ bool is_token(std::string_view text) noexcept {
 }
 
 bool is_field_value(std::string_view text) noexcept {
-    const auto is_control = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; };
-    return trim_ows(text).size() == text.size() && std::none_of(text.begin(), text.end(), is_control);
+    const auto is_control = [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    };
+    return trim_ows(text).size() == text.size() &&
+           std::none_of(text.begin(), text.end(), is_control);
 }
 
 bool is_framing_field(std::string_view name) noexcept {
@@ -39,10 +42,12 @@ bool is_framing_field(std::string_view name) noexcept {
 }
 
 bool has_known_placeholders(std::string_view value) noexcept {
-    for (std::size_t at = value.find("${"); at != std::string_view::npos; at = value.find("${", at + 2)) {
-        const bool known = std::any_of(placeholders.begin(), placeholders.end(), [&](std::string_view placeholder) {
-            return value.substr(at).starts_with(placeholder);
-        });
+    for (std::size_t at = value.find("${"); at != std::string_view::npos;
+         at = value.find("${", at + 2)) {
+        const bool known = std::any_of(placeholders.begin(), placeholders.end(),
+                                       [&](std::string_view placeholder) {
+                                           return value.substr(at).starts_with(placeholder);
+                                       });
         if (!known) return false;
     }
     return true;

@@ -1,4 +1,5 @@
-// Header fields that a route sets: which names, values and placeholders may stand in its configuration.
+// Header fields that a route sets: which names, values and placeholders may stand in its
+// configuration.
 //
 // Pure functions, any thread. RFC 9110 section 5.
 #pragma once
@@ -13,7 +14,8 @@ bool is_token(std::string_view text) noexcept;
 /// Text without control bytes (HTAB excepted) and without white space at its ends.
 bool is_field_value(std::string_view text) noexcept;
 
-/// Fields that frame the message or belong to one connection: setting one would break what the proxy makes of it.
+/// Fields that frame the message or belong to one connection: setting one would break what the
+/// proxy makes of it.
 bool is_framing_field(std::string_view name) noexcept;
 
 /// True where every "${" begins one of ${request.id}, ${client.ip}, ${vhost}.

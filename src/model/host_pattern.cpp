@@ -12,9 +12,13 @@ namespace penstock::model {
 
 namespace {
 
-Failure<Error> fault(std::string message) { return Failure{Error{std::move(message)}}; }
+Failure<Error> fault(std::string message) {
+    return Failure{Error{std::move(message)}};
+}
 
-bool is_label_byte(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }
+bool is_label_byte(char c) noexcept {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
 
 Result<void> check_label(std::string_view label) {
     if (label.empty()) return fault("an empty label (two dots in a row, or one in front)");
@@ -23,8 +27,10 @@ Result<void> check_label(std::string_view label) {
         return fault(fmt::format("the label \"{}\" begins or ends with a hyphen", label));
     }
     if (label.size() >= 4 && label.substr(2, 2) == "--") {
-        if (!label.starts_with("xn--")) return fault(fmt::format("\"{}\" is a reserved label", label));
-        if (!is_punycode(label.substr(4))) return fault(fmt::format("\"{}\" is not a valid A-label", label));
+        if (!label.starts_with("xn--"))
+            return fault(fmt::format("\"{}\" is a reserved label", label));
+        if (!is_punycode(label.substr(4)))
+            return fault(fmt::format("\"{}\" is not a valid A-label", label));
     }
     return {};
 }
@@ -42,7 +48,8 @@ Result<void> check_bytes(std::string_view name) {
     for (const char c : name) {
         if (is_label_byte(c) || c == '.') continue;
         if (c == ':') return fault("a port does not belong here");
-        if (c == '*') return fault("\"*\" stands alone or as the whole first label (\"*.example.com\")");
+        if (c == '*')
+            return fault("\"*\" stands alone or as the whole first label (\"*.example.com\")");
         if (static_cast<unsigned char>(c) >= 0x80) {
             return fault("not ASCII: write international names as A-labels (xn--...)");
         }
@@ -64,7 +71,8 @@ Result<void> check_name(std::string_view name) {
         label = rest.substr(0, dot);
         if (const auto checked = check_label(label); !checked) return checked;
         rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
-        if (dot != std::string_view::npos && rest.empty()) return fault("ends in more than one dot");
+        if (dot != std::string_view::npos && rest.empty())
+            return fault("ends in more than one dot");
     } while (!rest.empty());
     // "127.1" and "0x7f.1" are addresses to some resolvers and names to others: neither here.
     if (is_number(label)) {
@@ -100,7 +108,8 @@ Result<std::string> canonical_host_pattern(std::string_view text) {
     }
     if (const std::string address = canonical_address(host); !address.empty()) return address;
     const std::string_view name = host.starts_with("*.") ? std::string_view(host).substr(2) : host;
-    if (name.size() != host.size() && !canonical_address(name).empty()) return fault("an address has no subdomains");
+    if (name.size() != host.size() && !canonical_address(name).empty())
+        return fault("an address has no subdomains");
     if (const auto checked = check_name(name); !checked) return Failure{checked.error()};
     if (host.size() > longest_host) return fault(fmt::format("longer than {} bytes", longest_host));
     return host;
@@ -114,7 +123,9 @@ Result<std::string> canonical_hostname(std::string_view text) {
     return host;
 }
 
-bool is_address(std::string_view host) { return net::Address::parse(host, 0).has_value(); }
+bool is_address(std::string_view host) {
+    return net::Address::parse(host, 0).has_value();
+}
 
 std::string authority_of(std::string_view hostname, unsigned port) {
     const bool brackets = hostname.find(':') != std::string_view::npos;

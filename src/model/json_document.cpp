@@ -18,7 +18,8 @@ void find_duplicates(element value, const std::string& pointer, FieldErrors& err
     simdjson::dom::object object;
     if (value.get(array) == simdjson::SUCCESS) {
         std::size_t index = 0;
-        for (const element item : array) find_duplicates(item, child_pointer(pointer, index++), errors);
+        for (const element item : array)
+            find_duplicates(item, child_pointer(pointer, index++), errors);
     } else if (value.get(object) == simdjson::SUCCESS) {
         std::vector<std::string_view> keys;
         for (const auto [key, member] : object) {
@@ -42,7 +43,8 @@ std::string SyntaxError::text() const {
 
 Result<JsonDocument, SyntaxError> JsonDocument::parse(std::string_view text) {
     JsonDocument document;
-    if (document.parser_->allocate(std::max<std::size_t>(text.size(), 64), deepest_json) != simdjson::SUCCESS) {
+    if (document.parser_->allocate(std::max<std::size_t>(text.size(), 64), deepest_json) !=
+        simdjson::SUCCESS) {
         return Failure{SyntaxError{"too large to parse", 0, 0}};
     }
     const auto error = document.parser_->parse(text.data(), text.size()).get(document.root_);

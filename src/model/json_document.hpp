@@ -1,4 +1,5 @@
-// A parsed JSON text (RFC 8259), strict: UTF-8, one value, bounded depth, and errors that say where.
+// A parsed JSON text (RFC 8259), strict: UTF-8, one value, bounded depth, and errors that say
+// where.
 //
 // One owner, one thread. The elements point into the document and must not outlive it.
 #pragma once
@@ -18,7 +19,8 @@ namespace penstock::model {
 /// Deeper than any document of ours: what follows may recurse without a thought for the stack.
 inline constexpr std::size_t deepest_json = 32;
 
-/// Text that is not JSON. Line and column count from 1, columns in bytes; 0 where the place is not known.
+/// Text that is not JSON. Line and column count from 1, columns in bytes; 0 where the place is not
+/// known.
 struct SyntaxError {
     std::string message;
     std::size_t line = 0;
@@ -34,8 +36,8 @@ class JsonDocument {
 
     simdjson::dom::element root() const noexcept { return root_; }
 
-    /// One error for each key that an object holds twice, at any depth: simdjson keeps both, RFC 8259 leaves the
-    /// meaning open, and two readers could disagree.
+    /// One error for each key that an object holds twice, at any depth: simdjson keeps both, RFC
+    /// 8259 leaves the meaning open, and two readers could disagree.
     FieldErrors duplicate_keys() const;
 
   private:

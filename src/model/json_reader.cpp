@@ -76,16 +76,18 @@ void read(element value, const Place& place, milliseconds& out) {
     std::string_view text;
     std::uint64_t number = 0;
     if (value.get(number) == SUCCESS) {
-        return place.refuse(fmt::format(R"(a duration needs a unit: "{}ms" or "{}s"?)", number, number));
+        return place.refuse(
+            fmt::format(R"(a duration needs a unit: "{}ms" or "{}s"?)", number, number));
     }
-    if (value.get(text) != SUCCESS) return place.expected(R"(a duration such as "500ms", "60s" or "5m")", value);
+    if (value.get(text) != SUCCESS)
+        return place.expected(R"(a duration such as "500ms", "60s" or "5m")", value);
     const auto duration = parse_duration(text);
     if (!duration) return place.refuse(duration.error().message);
     out = *duration;
 }
 
 template <class E>
-    requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 void read(element value, const Place& place, E& out) {
     std::string_view text;
     if (value.get(text) != SUCCESS) return place.expected("a string", value);
@@ -108,9 +110,12 @@ void read(element value, const Place& place, FieldValues& out) {
     if (value.get(members) != SUCCESS) return place.expected("an object", value);
     for (const auto [name, member] : members) {
         std::string_view text;
-        if (member.is_null()) out[std::string(name)] = std::nullopt;
-        else if (member.get(text) == SUCCESS) out[std::string(name)] = std::string(text);
-        else place.child(name).expected("a string or null", member);
+        if (member.is_null())
+            out[std::string(name)] = std::nullopt;
+        else if (member.get(text) == SUCCESS)
+            out[std::string(name)] = std::string(text);
+        else
+            place.child(name).expected("a string or null", member);
     }
 }
 
@@ -129,7 +134,9 @@ class ObjectReader {
     void secret(std::string_view name, T& out) {
         (*this)(name, out);
     }
-    void ignore(std::initializer_list<std::string_view> names) { known_.insert(known_.end(), names); }
+    void ignore(std::initializer_list<std::string_view> names) {
+        known_.insert(known_.end(), names);
+    }
 
     void refuse_unknown() const {
         for (const auto [name, value] : members_) {
@@ -147,14 +154,17 @@ class ObjectReader {
 
 /// The structures of the model: whatever visit_fields knows.
 template <class T>
-    requires requires(T& t, ObjectReader& reader) { visit_fields(t, reader); }
+requires requires(T& t, ObjectReader& reader) {
+    visit_fields(t, reader);
+}
 void read(element value, const Place& place, T& out) {
     object members;
     if (value.get(members) != SUCCESS) return place.expected("an object", value);
     ObjectReader reader(members, place);
     visit_fields(out, reader);
     // Run-time state: answers carry it, so that what GET gave can be PUT back.
-    if constexpr (std::is_same_v<T, Backend>) reader.ignore({"isDead", "deadSince", "failureCount", "state"});
+    if constexpr (std::is_same_v<T, Backend>)
+        reader.ignore({"isDead", "deadSince", "failureCount", "state"});
     reader.refuse_unknown();
 }
 
@@ -197,12 +207,18 @@ Backend read_backend(element value, const std::string& pointer, FieldErrors& err
 
 std::string_view kind_of(element value) noexcept {
     switch (value.type()) {
-        case simdjson::dom::element_type::ARRAY: return "an array";
-        case simdjson::dom::element_type::OBJECT: return "an object";
-        case simdjson::dom::element_type::STRING: return "a string";
-        case simdjson::dom::element_type::BOOL: return "a boolean";
-        case simdjson::dom::element_type::NULL_VALUE: return "null";
-        default: return "a number";
+        case simdjson::dom::element_type::ARRAY:
+            return "an array";
+        case simdjson::dom::element_type::OBJECT:
+            return "an object";
+        case simdjson::dom::element_type::STRING:
+            return "a string";
+        case simdjson::dom::element_type::BOOL:
+            return "a boolean";
+        case simdjson::dom::element_type::NULL_VALUE:
+            return "null";
+        default:
+            return "a number";
     }
 }
 

@@ -1,6 +1,8 @@
-// JSON in: elements of a parsed document into configuration values, collecting every error on the way.
+// JSON in: elements of a parsed document into configuration values, collecting every error on the
+// way.
 //
-// Control thread (or any other: no state but the arguments). This part knows types; what values mean is validate.hpp.
+// Control thread (or any other: no state but the arguments). This part knows types; what values
+// mean is validate.hpp.
 #pragma once
 
 #include <penstock/config.hpp>
@@ -10,9 +12,11 @@
 
 namespace penstock::model {
 
-/// `pointer` is where `value` stands in its document. Fields that are absent keep their defaults; unknown ones, wrong
-/// types and out-of-range numbers are added to `errors`, and what could not be read keeps its default.
-RouteConfig read_route(simdjson::dom::element value, const std::string& pointer, FieldErrors& errors);
+/// `pointer` is where `value` stands in its document. Fields that are absent keep their defaults;
+/// unknown ones, wrong types and out-of-range numbers are added to `errors`, and what could not be
+/// read keeps its default.
+RouteConfig read_route(simdjson::dom::element value, const std::string& pointer,
+                       FieldErrors& errors);
 Backend read_backend(simdjson::dom::element value, const std::string& pointer, FieldErrors& errors);
 
 /// "an object", "a string" … for messages about what stands where something else should.

@@ -12,10 +12,12 @@ namespace penstock::model {
 
 namespace {
 
-/// Length of the well-formed UTF-8 sequence (RFC 3629) at the front of `text`; 0 where it is ill-formed.
+/// Length of the well-formed UTF-8 sequence (RFC 3629) at the front of `text`; 0 where it is
+/// ill-formed.
 std::size_t utf8_sequence(std::string_view text) noexcept {
     const auto byte = [text](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : static_cast<unsigned char>(0);
+        return i < text.size() ? static_cast<unsigned char>(text[i])
+                               : static_cast<unsigned char>(0);
     };
     const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
     const unsigned char lead = byte(0);
@@ -39,7 +41,8 @@ bool is_hex_digit(char c) noexcept {
     return is_digit(c) || (lower >= 'a' && lower <= 'f');
 }
 
-/// A cursor over the text; each step returns what is wrong, or nullptr and stands behind what it has read.
+/// A cursor over the text; each step returns what is wrong, or nullptr and stands behind what it
+/// has read.
 class Scanner {
   public:
     explicit Scanner(std::string_view text) noexcept : text_(text) {}
@@ -99,7 +102,8 @@ class Scanner {
 
     const char* key() {
         skip_space();
-        if (peek() != '"') return at_end() ? "the document ends too early" : "expected a key in quotes";
+        if (peek() != '"')
+            return at_end() ? "the document ends too early" : "expected a key in quotes";
         if (const char* wrong = string()) return wrong;
         skip_space();
         return take(':') ? nullptr : "expected ':'";
@@ -110,7 +114,8 @@ class Scanner {
         while (!at_end() && peek() != '"') {
             const std::size_t length = utf8_sequence(text_.substr(at_));
             if (length == 0) return "not UTF-8";
-            if (static_cast<unsigned char>(peek()) < 0x20) return "a control character must be escaped";
+            if (static_cast<unsigned char>(peek()) < 0x20)
+                return "a control character must be escaped";
             if (peek() == '\\') {
                 if (const char* wrong = escape()) return wrong;
             } else {
@@ -126,7 +131,8 @@ class Scanner {
         const std::string_view rest = text_.substr(at_);
         if (rest.size() < 2) return "this escape does not end";
         if (rest[1] != 'u') {
-            if (std::string_view("\"\\/bfnrt").find(rest[1]) == std::string_view::npos) return "unknown escape";
+            if (std::string_view("\"\\/bfnrt").find(rest[1]) == std::string_view::npos)
+                return "unknown escape";
             at_ += 2;
             return nullptr;
         }
@@ -158,7 +164,8 @@ class Scanner {
         while (is_digit(peek())) ++at_;
     }
     void skip_space() noexcept {
-        while (!at_end() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+        while (!at_end() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+            ++at_;
     }
     bool at_end() const noexcept { return at_ >= text_.size(); }
     char peek() const noexcept { return at_end() ? '\0' : text_[at_]; }
@@ -179,11 +186,13 @@ class Scanner {
 SyntaxError find_syntax_error(std::string_view text) {
     Scanner scanner(text);
     const char* wrong = scanner.document();
-    if (wrong == nullptr) return {"not JSON (a number out of range, or an escape without its pair?)", 0, 0};
+    if (wrong == nullptr)
+        return {"not JSON (a number out of range, or an escape without its pair?)", 0, 0};
     const std::string_view before = text.substr(0, scanner.position());
     const auto newlines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
     const std::size_t last_newline = before.rfind('\n');
-    const std::size_t column = last_newline == std::string_view::npos ? before.size() : before.size() - last_newline - 1;
+    const std::size_t column =
+        last_newline == std::string_view::npos ? before.size() : before.size() - last_newline - 1;
     return {wrong, newlines + 1, column + 1};
 }
 

@@ -15,11 +15,21 @@ void write_string(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
                 if (static_cast<unsigned char>(c) < 0x20) {
                     fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
@@ -33,15 +43,24 @@ void write_string(std::string& out, std::string_view text) {
 
 namespace {
 
-/// Where the text goes: a type of this file, so that argument-dependent lookup finds every overload of write.
+/// Where the text goes: a type of this file, so that argument-dependent lookup finds every overload
+/// of write.
 struct Sink {
     std::string& out;
 };
 
-void write(Sink sink, const std::string& text) { write_string(sink.out, text); }
-void write(Sink sink, bool value) { sink.out += value ? "true" : "false"; }
-void write(Sink sink, double value) { fmt::format_to(std::back_inserter(sink.out), "{}", value); }
-void write(Sink sink, std::chrono::milliseconds value) { write_string(sink.out, format_duration(value)); }
+void write(Sink sink, const std::string& text) {
+    write_string(sink.out, text);
+}
+void write(Sink sink, bool value) {
+    sink.out += value ? "true" : "false";
+}
+void write(Sink sink, double value) {
+    fmt::format_to(std::back_inserter(sink.out), "{}", value);
+}
+void write(Sink sink, std::chrono::milliseconds value) {
+    write_string(sink.out, format_duration(value));
+}
 
 template <std::unsigned_integral U>
 void write(Sink sink, U value) {
@@ -49,7 +68,7 @@ void write(Sink sink, U value) {
 }
 
 template <class E>
-    requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 void write(Sink sink, E value) {
     for (const auto& [named, name] : names_of(value)) {
         if (named == value) write_string(sink.out, name);
@@ -58,8 +77,10 @@ void write(Sink sink, E value) {
 
 template <class T>
 void write(Sink sink, const std::optional<T>& value) {
-    if (value) write(sink, *value);
-    else sink.out += "null";
+    if (value)
+        write(sink, *value);
+    else
+        sink.out += "null";
 }
 
 template <class T>
@@ -110,7 +131,9 @@ class ObjectWriter {
 };
 
 template <class T>
-    requires requires(const T& t, ObjectWriter& writer) { visit_fields(t, writer); }
+requires requires(const T& t, ObjectWriter& writer) {
+    visit_fields(t, writer);
+}
 void write(Sink sink, const T& value) {
     if constexpr (std::is_same_v<T, Backend>) {
         write_backend(sink.out, value);
@@ -133,6 +156,8 @@ void write_backend(std::string& out, const Backend& backend, const BackendStatus
     writer.close();
 }
 
-void write_route(std::string& out, const RouteConfig& route) { write(Sink{out}, route); }
+void write_route(std::string& out, const RouteConfig& route) {
+    write(Sink{out}, route);
+}
 
 }  // namespace penstock::model

@@ -1,7 +1,7 @@
 // JSON out: configuration values as the API gives them, keys in the order of SPEC section 3.
 //
-// Any thread; appends to a string the caller owns. Strings are escaped as RFC 8259 section 7 asks, UTF-8 passes as it
-// is. Keys, tokens and hashes are write-only and never leave through here.
+// Any thread; appends to a string the caller owns. Strings are escaped as RFC 8259 section 7 asks,
+// UTF-8 passes as it is. Keys, tokens and hashes are write-only and never leave through here.
 #pragma once
 
 #include <optional>

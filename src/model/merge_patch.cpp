@@ -39,12 +39,15 @@ class Merger {
                 const bool changed = changes.at_key(key).get(change) == SUCCESS;
                 if (changed && change.is_null()) continue;
                 name(key);
-                if (changed) merge(value, change);
-                else out_ += simdjson::to_string(value);
+                if (changed)
+                    merge(value, change);
+                else
+                    out_ += simdjson::to_string(value);
             }
         }
         for (const auto [key, change] : changes) {
-            if (change.is_null() || (had_members && members.at_key(key).error() == SUCCESS)) continue;
+            if (change.is_null() || (had_members && members.at_key(key).error() == SUCCESS))
+                continue;
             name(key);
             merge(std::nullopt, change);
         }

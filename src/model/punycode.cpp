@@ -34,11 +34,12 @@ constexpr std::uint32_t adapt(std::uint32_t delta, std::uint32_t points, bool fi
 
 }  // namespace
 
-// RFC 3492 section 6.2, without the output: only the code points are of interest. Labels have at most 59 characters
-// here, so 64-bit arithmetic needs one bound a digit to stay exact.
+// RFC 3492 section 6.2, without the output: only the code points are of interest. Labels have at
+// most 59 characters here, so 64-bit arithmetic needs one bound a digit to stay exact.
 bool is_punycode(std::string_view label) noexcept {
     const std::size_t delimiter = label.rfind('-');
-    std::uint32_t points = delimiter == std::string_view::npos ? 0 : static_cast<std::uint32_t>(delimiter);
+    std::uint32_t points =
+        delimiter == std::string_view::npos ? 0 : static_cast<std::uint32_t>(delimiter);
     std::size_t at = delimiter == std::string_view::npos ? 0 : delimiter + 1;
     if (at == label.size()) return false;  // nothing but ASCII: not what an A-label is for
 

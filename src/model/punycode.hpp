@@ -7,8 +7,9 @@
 
 namespace penstock::model {
 
-/// `label` is what follows "xn--", lower case LDH. True where it decodes to Unicode scalar values with at least one
-/// outside ASCII; IDNA's tables of permitted characters are the registries' concern.
+/// `label` is what follows "xn--", lower case LDH. True where it decodes to Unicode scalar values
+/// with at least one outside ASCII; IDNA's tables of permitted characters are the registries'
+/// concern.
 bool is_punycode(std::string_view label) noexcept;
 
 }  // namespace penstock::model

@@ -33,7 +33,8 @@ template <class T, class Reader>
 Drafted<T> patch(const std::string& current, std::string_view json, Reader read) {
     const auto changes = JsonDocument::parse(json);
     if (!changes) return Failure{changes.error()};
-    if (FieldErrors twice = changes->duplicate_keys(); !twice.empty()) return Draft<T>{T{}, std::move(twice)};
+    if (FieldErrors twice = changes->duplicate_keys(); !twice.empty())
+        return Draft<T>{T{}, std::move(twice)};
     const auto target = JsonDocument::parse(current);
     if (!target) return Failure{target.error()};
     return draft<T>(merge_patch(target->root(), changes->root()), read);
@@ -47,16 +48,19 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
         if (name == "routes") continue;
         if (name == "version") {
             std::uint64_t version = 0;
-            if (value.get(version) != SUCCESS || version != 1) errors.push_back({pointer, "must be 1"});
+            if (value.get(version) != SUCCESS || version != 1)
+                errors.push_back({pointer, "must be 1"});
         } else if (name == "process") {
             if (value.get(members) != SUCCESS) {
-                errors.push_back({pointer, fmt::format("must be an object, not {}", kind_of(value))});
+                errors.push_back(
+                    {pointer, fmt::format("must be an object, not {}", kind_of(value))});
             } else if (members.size() > 0) {
                 errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
             }
         } else if (name == "authProviders" || name == "certificates") {
             if (value.get(items) != SUCCESS) {
-                errors.push_back({pointer, fmt::format("must be an array, not {}", kind_of(value))});
+                errors.push_back(
+                    {pointer, fmt::format("must be an array, not {}", kind_of(value))});
             } else if (items.size() > 0) {
                 errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
             }
@@ -95,9 +99,13 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
 
 }  // namespace
 
-Drafted<RouteConfig> draft_route(std::string_view json) { return draft<RouteConfig>(json, read_route); }
+Drafted<RouteConfig> draft_route(std::string_view json) {
+    return draft<RouteConfig>(json, read_route);
+}
 
-Drafted<Backend> draft_backend(std::string_view json) { return draft<Backend>(json, read_backend); }
+Drafted<Backend> draft_backend(std::string_view json) {
+    return draft<Backend>(json, read_backend);
+}
 
 Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view json) {
     std::string text;

@@ -1,7 +1,8 @@
-// Routes and documents from JSON, the way in for the API and for --config: parse, patch, then check.
+// Routes and documents from JSON, the way in for the API and for --config: parse, patch, then
+// check.
 //
-// Pure functions, any thread. A syntax error ends the matter (400); everything else is collected, so that one answer
-// names every bad field (422, or 409 where it is only a conflict).
+// Pure functions, any thread. A syntax error ends the matter (400); everything else is collected,
+// so that one answer names every bad field (422, or 409 where it is only a conflict).
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct Draft {
 template <class T>
 using Drafted = Result<Draft<T>, SyntaxError>;
 
-/// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at yet.
+/// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at
+/// yet.
 Drafted<RouteConfig> draft_route(std::string_view json);
 Drafted<Backend> draft_backend(std::string_view json);
 

@@ -1,7 +1,9 @@
-// Which JSON field is which member: the one list that reading and writing share, in the order of SPEC section 3.
+// Which JSON field is which member: the one list that reading and writing share, in the order of
+// SPEC section 3.
 //
-// `visit(name, member)` is called once a field, `visit.secret(name, member)` for one that is never given back. A new field of the API is one line here, one in <penstock/config.hpp>
-// and, until its behaviour exists, one in supported.cpp. Pure, any thread.
+// `visit(name, member)` is called once a field, `visit.secret(name, member)` for one that is never
+// given back. A new field of the API is one line here, one in <penstock/config.hpp> and, until its
+// behaviour exists, one in supported.cpp. Pure, any thread.
 #pragma once
 
 #include <array>
@@ -106,7 +108,11 @@ inline constexpr std::array<Named<BackendProtocol>, 3> protocol_names{{
     {BackendProtocol::h2c, "h2c"},
 }};
 
-constexpr const auto& names_of(BalancingStrategy) noexcept { return strategy_names; }
-constexpr const auto& names_of(BackendProtocol) noexcept { return protocol_names; }
+constexpr const auto& names_of(BalancingStrategy) noexcept {
+    return strategy_names;
+}
+constexpr const auto& names_of(BackendProtocol) noexcept {
+    return protocol_names;
+}
 
 }  // namespace penstock::model

@@ -12,8 +12,10 @@ namespace {
 /// The member at the end of a path of member pointers.
 template <class T, class First, class... Rest>
 const auto& member_at(const T& object, First first, Rest... rest) {
-    if constexpr (sizeof...(rest) == 0) return object.*first;
-    else return member_at(object.*first, rest...);
+    if constexpr (sizeof...(rest) == 0)
+        return object.*first;
+    else
+        return member_at(object.*first, rest...);
 }
 
 /// True where the member at Path is not what a fresh Whole holds there.
@@ -32,10 +34,13 @@ using Route = RouteConfig;
 using Health = HealthConfig;
 
 bool has_other_strategy(const Route& route) {
-    return route.strategy != BalancingStrategy::round_robin && route.strategy != BalancingStrategy::random;
+    return route.strategy != BalancingStrategy::round_robin &&
+           route.strategy != BalancingStrategy::random;
 }
 
-bool has_name(const Backend& backend) { return !is_address(backend.hostname) && backend.hostname != "localhost"; }
+bool has_name(const Backend& backend) {
+    return !is_address(backend.hostname) && backend.hostname != "localhost";
+}
 
 constexpr std::array route_table{
     Unsupported<Route>{"/strategy", has_other_strategy},
@@ -67,11 +72,12 @@ constexpr std::array backend_table{
 };
 
 template <class Whole, std::size_t N>
-void look_up(const Whole& whole, const std::array<Unsupported<Whole>, N>& table, const std::string& base,
-             FieldErrors& errors) {
+void look_up(const Whole& whole, const std::array<Unsupported<Whole>, N>& table,
+             const std::string& base, FieldErrors& errors) {
     for (const auto& entry : table) {
         if (!entry.asked_for(whole)) continue;
-        errors.push_back({base + std::string(entry.pointer), "not supported yet", FieldErrorKind::unsupported});
+        errors.push_back(
+            {base + std::string(entry.pointer), "not supported yet", FieldErrorKind::unsupported});
     }
 }
 

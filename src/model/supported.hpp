@@ -1,7 +1,8 @@
-// What the model knows and this build cannot do yet: refused with a clear answer, never silently ignored.
+// What the model knows and this build cannot do yet: refused with a clear answer, never silently
+// ignored.
 //
-// Pure function, any thread. Building a feature deletes its lines from the table in supported.cpp; when the table is
-// empty, this file goes.
+// Pure function, any thread. Building a feature deletes its lines from the table in supported.cpp;
+// when the table is empty, this file goes.
 #pragma once
 
 #include <string_view>

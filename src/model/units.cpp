@@ -39,7 +39,8 @@ std::optional<std::int64_t> unit_ms(std::string_view unit) {
 Result<milliseconds> parse_duration(std::string_view text) {
     const auto quantity = split(text);
     if (quantity && quantity->unit.empty()) {
-        return Failure{Error{fmt::format(R"(a duration needs a unit: "{}ms" or "{}s"?)", text, text)}};
+        return Failure{
+            Error{fmt::format(R"(a duration needs a unit: "{}ms" or "{}s"?)", text, text)}};
     }
     const auto unit = quantity ? unit_ms(quantity->unit) : std::nullopt;
     if (!unit) return Failure{Error{R"(not a duration: write "500ms", "60s", "5m" or "1h")"}};
@@ -61,13 +62,18 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     const auto quantity = split(text);
     int shift = -1;
     if (quantity) {
-        if (quantity->unit.empty()) shift = 0;
-        else if (equals_lower(quantity->unit, "k")) shift = 10;
-        else if (equals_lower(quantity->unit, "m")) shift = 20;
-        else if (equals_lower(quantity->unit, "g")) shift = 30;
+        if (quantity->unit.empty())
+            shift = 0;
+        else if (equals_lower(quantity->unit, "k"))
+            shift = 10;
+        else if (equals_lower(quantity->unit, "m"))
+            shift = 20;
+        else if (equals_lower(quantity->unit, "g"))
+            shift = 30;
     }
     if (shift < 0) return Failure{Error{R"(not a size: write "4096", "16k", "64m" or "1g")"}};
-    if (quantity->number > (UINT64_MAX >> 1 >> shift)) return Failure{Error{"larger than 2^63 - 1"}};
+    if (quantity->number > (UINT64_MAX >> 1 >> shift))
+        return Failure{Error{"larger than 2^63 - 1"}};
     return quantity->number << shift;
 }
 

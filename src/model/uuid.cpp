@@ -1,8 +1,8 @@
 #include "model/uuid.hpp"
 
-#include <sys/random.h>
-
 #include <array>
+
+#include <sys/random.h>
 
 #include "base/assert.hpp"
 

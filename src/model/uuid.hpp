@@ -1,6 +1,8 @@
-// Random identifiers for routes and backends that were given none: UUID version 4 (RFC 9562 section 5.4).
+// Random identifiers for routes and backends that were given none: UUID version 4 (RFC 9562
+// section 5.4).
 //
-// Any thread. From getrandom(2), so that ids cannot be foretold; aborts where the kernel gives no entropy.
+// Any thread. From getrandom(2), so that ids cannot be foretold; aborts where the kernel gives no
+// entropy.
 #pragma once
 
 #include <string>

@@ -28,7 +28,8 @@ class Findings {
   public:
     explicit Findings(std::string_view base) : base_(base) {}
 
-    void add(std::string_view below, std::string detail, FieldErrorKind kind = FieldErrorKind::invalid) {
+    void add(std::string_view below, std::string detail,
+             FieldErrorKind kind = FieldErrorKind::invalid) {
         errors_.push_back({base_ + std::string(below), std::move(detail), kind});
     }
     void conflict(std::string_view below, std::string detail) {
@@ -42,17 +43,24 @@ class Findings {
 };
 
 void check_id(const std::string& id, std::string_view at, Findings& findings) {
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    if (id.size() > longest_id) findings.add(at, fmt::format("longer than {} bytes", longest_id));
-    else if (std::any_of(id.begin(), id.end(), is_control)) findings.add(at, "control characters cannot stand here");
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    };
+    if (id.size() > longest_id)
+        findings.add(at, fmt::format("longer than {} bytes", longest_id));
+    else if (std::any_of(id.begin(), id.end(), is_control))
+        findings.add(at, "control characters cannot stand here");
 }
 
 void check_duration(milliseconds value, std::string_view at, Findings& findings) {
-    if (value < milliseconds(1)) findings.add(at, "must be at least 1ms");
-    else if (value > longest_duration) findings.add(at, fmt::format("longer than {}", format_duration(longest_duration)));
+    if (value < milliseconds(1))
+        findings.add(at, "must be at least 1ms");
+    else if (value > longest_duration)
+        findings.add(at, fmt::format("longer than {}", format_duration(longest_duration)));
 }
 
-void check_duration(const std::optional<milliseconds>& value, std::string_view at, Findings& findings) {
+void check_duration(const std::optional<milliseconds>& value, std::string_view at,
+                    Findings& findings) {
     if (value) check_duration(*value, at, findings);
 }
 
@@ -62,11 +70,15 @@ void check_hosts(RouteConfig& route, Findings& findings) {
         auto canonical = canonical_host_pattern(host);
         if (!canonical) return findings.add(at, std::move(canonical.error().message));
         host = std::move(canonical).value();
-        if (!seen.insert(host).second) findings.conflict(at, fmt::format("\"{}\" stands in this route twice", host));
+        if (!seen.insert(host).second)
+            findings.conflict(at, fmt::format("\"{}\" stands in this route twice", host));
     };
-    if (route.v_host.empty()) findings.add("/vHost", "required: the host name, \"*.suffix\" or \"*\"");
-    else check(route.v_host, "/vHost");
-    for (std::size_t i = 0; i < route.aliases.size(); ++i) check(route.aliases[i], child_pointer("/aliases", i));
+    if (route.v_host.empty())
+        findings.add("/vHost", "required: the host name, \"*.suffix\" or \"*\"");
+    else
+        check(route.v_host, "/vHost");
+    for (std::size_t i = 0; i < route.aliases.size(); ++i)
+        check(route.aliases[i], child_pointer("/aliases", i));
 }
 
 void check_upgrades(RouteConfig& route, Findings& findings) {
@@ -75,9 +87,12 @@ void check_upgrades(RouteConfig& route, Findings& findings) {
         std::string& protocol = route.upgrades[i];
         const std::string at = child_pointer("/upgrades", i);
         protocol = to_lower(protocol);
-        if (!is_token(protocol)) findings.add(at, "not a protocol name (RFC 9110 section 7.8)");
-        else if (protocol == "h2c") findings.add(at, "h2c is never upgraded to: it would bypass this proxy's checks");
-        else if (!seen.insert(protocol).second) findings.add(at, "stands here twice");
+        if (!is_token(protocol))
+            findings.add(at, "not a protocol name (RFC 9110 section 7.8)");
+        else if (protocol == "h2c")
+            findings.add(at, "h2c is never upgraded to: it would bypass this proxy's checks");
+        else if (!seen.insert(protocol).second)
+            findings.add(at, "stands here twice");
     }
 }
 
@@ -91,7 +106,8 @@ void check_limits(const RouteConfig& route, Findings& findings) {
     if (route.retries > 10) findings.add("/retries", "must be from 0 to 10");
     if (route.pool.size > 65'536) findings.add("/pool/size", "must be from 0 to 65536");
     if (route.max_body_bytes > INT64_MAX) findings.add("/maxBodyBytes", "larger than 2^63 - 1");
-    if (route.auth_provider && route.auth_provider->empty()) findings.add("/authProvider", "must not be empty");
+    if (route.auth_provider && route.auth_provider->empty())
+        findings.add("/authProvider", "must not be empty");
 }
 
 void check_health(const RouteConfig& route, Findings& findings) {
@@ -101,13 +117,15 @@ void check_health(const RouteConfig& route, Findings& findings) {
     const auto& path = route.health.probe.path;
     const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f || c == '#'; };
     if (path && (!path->starts_with('/') || std::any_of(path->begin(), path->end(), unfit))) {
-        findings.add("/health/probe/path", "must be a path that begins with \"/\", percent-encoded");
+        findings.add("/health/probe/path",
+                     "must be a path that begins with \"/\", percent-encoded");
     }
     if (!route.circuit) return;
     if (!(route.circuit->error_rate > 0 && route.circuit->error_rate <= 1)) {
         findings.add("/circuit/errorRate", "must be above 0 and at most 1");
     }
-    if (route.circuit->min_requests == 0) findings.add("/circuit/minRequests", "must be at least 1");
+    if (route.circuit->min_requests == 0)
+        findings.add("/circuit/minRequests", "must be at least 1");
     check_duration(route.circuit->window, "/circuit/window", findings);
     check_duration(route.circuit->open, "/circuit/open", findings);
 }
@@ -136,13 +154,16 @@ void check_backend(Backend& backend, const std::string& at, Findings& findings) 
         const auto name = canonical_hostname(*backend.server_name);
         if (!name) findings.add(at + "/serverName", name.error().message);
     }
-    if (backend.client_key && !backend.client_cert) findings.add(at + "/clientCert", "required beside clientKey");
-    if (backend.client_cert && !backend.client_key) findings.add(at + "/clientKey", "required beside clientCert");
+    if (backend.client_key && !backend.client_cert)
+        findings.add(at + "/clientCert", "required beside clientKey");
+    if (backend.client_cert && !backend.client_key)
+        findings.add(at + "/clientKey", "required beside clientCert");
 }
 
 void check_backends(RouteConfig& route, Findings& findings) {
     if (route.backends.size() > most_backends) {
-        return findings.add("/backends", fmt::format("a route has at most {} backends", most_backends));
+        return findings.add("/backends",
+                            fmt::format("a route has at most {} backends", most_backends));
     }
     Names ids;
     Names authorities;
@@ -153,7 +174,8 @@ void check_backends(RouteConfig& route, Findings& findings) {
         check_backend(backend, at, findings);
         weights += backend.weight;
         if (!backend.id.empty() && !ids.insert(backend.id).second) {
-            findings.conflict(at + "/id", fmt::format("another backend of this route is \"{}\"", backend.id));
+            findings.conflict(at + "/id",
+                              fmt::format("another backend of this route is \"{}\"", backend.id));
         }
         if (backend.hostname.empty() || backend.port == 0) continue;
         const std::string authority = authority_of(backend.hostname, backend.port);
@@ -163,21 +185,27 @@ void check_backends(RouteConfig& route, Findings& findings) {
     }
     if (weights / weight_divisor(route.backends) > most_weight) {
         findings.add("/backends",
-                     fmt::format("the weights, divided by what they share, add up to more than {}", most_weight));
+                     fmt::format("the weights, divided by what they share, add up to more than {}",
+                                 most_weight));
     }
 }
 
-void check_field_values(const std::map<std::string, std::optional<std::string>>& fields, std::string_view at,
-                        Findings& findings) {
+void check_field_values(const std::map<std::string, std::optional<std::string>>& fields,
+                        std::string_view at, Findings& findings) {
     Names seen;
     for (const auto& [name, value] : fields) {
         const std::string pointer = child_pointer(at, name);
-        if (!is_token(name)) findings.add(pointer, "not a field name (RFC 9110 section 5.1)");
-        else if (is_framing_field(name)) findings.add(pointer, "this field belongs to the connection, not to a route");
-        else if (!seen.insert(to_lower(name)).second) findings.add(pointer, "stands here twice (case aside)");
-        else if (value && !is_field_value(*value)) findings.add(pointer, "not a field value (RFC 9110 section 5.5)");
+        if (!is_token(name))
+            findings.add(pointer, "not a field name (RFC 9110 section 5.1)");
+        else if (is_framing_field(name))
+            findings.add(pointer, "this field belongs to the connection, not to a route");
+        else if (!seen.insert(to_lower(name)).second)
+            findings.add(pointer, "stands here twice (case aside)");
+        else if (value && !is_field_value(*value))
+            findings.add(pointer, "not a field value (RFC 9110 section 5.5)");
         else if (value && !has_known_placeholders(*value)) {
-            findings.add(pointer, "unknown placeholder: ${request.id}, ${client.ip} and ${vhost} exist");
+            findings.add(pointer,
+                         "unknown placeholder: ${request.id}, ${client.ip} and ${vhost} exist");
         }
     }
 }
@@ -209,7 +237,8 @@ FieldErrors find_conflicts(std::span<const RouteConfig> routes) {
     Findings findings("");
     std::unordered_map<std::string, std::size_t> hosts;
     std::unordered_map<std::string, std::size_t> ids;
-    const auto claim = [&](auto& names, const std::string& name, std::size_t route, const std::string& at) {
+    const auto claim = [&](auto& names, const std::string& name, std::size_t route,
+                           const std::string& at) {
         const auto [holder, fresh] = names.emplace(name, route);
         if (fresh || holder->second == route) return;  // twice in one route is validate's to say
         findings.conflict(at, fmt::format("\"{}\" is taken by /routes/{}", name, holder->second));

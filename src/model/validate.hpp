@@ -1,7 +1,8 @@
-// What a route may say: ranges, names, uniqueness (SPEC section 3), for routes from JSON and from an embedding
-// program alike.
+// What a route may say: ranges, names, uniqueness (SPEC section 3), for routes from JSON and from
+// an embedding program alike.
 //
-// Pure functions, any thread. Pointers are those of the route's JSON form, under `base` ("/routes/7" in a document).
+// Pure functions, any thread. Pointers are those of the route's JSON form, under `base`
+// ("/routes/7" in a document).
 #pragma once
 
 #include <span>
@@ -15,17 +16,19 @@ namespace penstock::model {
 
 inline constexpr std::size_t most_backends = 1'000;
 inline constexpr std::uint32_t heaviest_backend = 1'000;
-inline constexpr std::uint64_t most_weight = 65'536;  ///< of a route, its weights reduced by their gcd
+inline constexpr std::uint64_t most_weight =
+    65'536;  ///< of a route, its weights reduced by their gcd
 inline constexpr std::size_t longest_id = 128;
 
-/// Brings the route's names into canonical form and returns everything that is wrong with it, conflicts inside the
-/// route included.
+/// Brings the route's names into canonical form and returns everything that is wrong with it,
+/// conflicts inside the route included.
 FieldErrors validate(RouteConfig& route, std::string_view base = "");
 
 /// Gives a UUID to the route and to each backend that has no id yet.
 void complete_ids(RouteConfig& route);
 
-/// vHosts, aliases and ids that more than one route of a document claims. Pointers begin with "/routes/<index>".
+/// vHosts, aliases and ids that more than one route of a document claims. Pointers begin with
+/// "/routes/<index>".
 FieldErrors find_conflicts(std::span<const RouteConfig> routes);
 
 /// The greatest common divisor of the weights above 0; 1 where there is none.

@@ -21,7 +21,9 @@ std::string hostname(std::string_view text) {
     return canonical ? *canonical : "error: " + canonical.error().message;
 }
 
-bool refused(const std::string& result) { return result.starts_with("error: "); }
+bool refused(const std::string& result) {
+    return result.starts_with("error: ");
+}
 
 }  // namespace
 
@@ -39,11 +41,12 @@ TEST_CASE("a host pattern has one canonical form", "[model]") {
 }
 
 TEST_CASE("what is no host pattern is refused", "[model]") {
-    const std::string bad =
-        GENERATE(as<std::string>{}, "", ".", "..", ".a", "a..b", "a.b..", "-a.b", "a-.b", "a b", "a\tb", "a/b", "http://a",
-                 "a:80", "*.", "**.a", "*a.b", "a.*", "a.*.b", "*.*.a", "*.127.0.0.1", "127.1", "1.2.3.4.5", "a.0x7f",
-                 "0x7f000001", "2001:db8::1", "[2001:db8::1", "[::1]:80", "[1.2.3.4]", "[]", "münchen.de", "ab--c.de",
-                 "xn--.de", "xn--a-.de", "xn--99999999.de", std::string("a\0b", 3), std::string(64, 'a') + ".de");
+    const std::string bad = GENERATE(
+        as<std::string>{}, "", ".", "..", ".a", "a..b", "a.b..", "-a.b", "a-.b", "a b", "a\tb",
+        "a/b", "http://a", "a:80", "*.", "**.a", "*a.b", "a.*", "a.*.b", "*.*.a", "*.127.0.0.1",
+        "127.1", "1.2.3.4.5", "a.0x7f", "0x7f000001", "2001:db8::1", "[2001:db8::1", "[::1]:80",
+        "[1.2.3.4]", "[]", "münchen.de", "ab--c.de", "xn--.de", "xn--a-.de", "xn--99999999.de",
+        std::string("a\0b", 3), std::string(64, 'a') + ".de");
     CAPTURE(bad);
     CHECK(refused(pattern(bad)));
 }
@@ -63,7 +66,8 @@ TEST_CASE("messages about hosts say what to mend", "[model]") {
     CHECK(pattern("a.example:80") == "error: a port does not belong here");
     CHECK(pattern("https://a.example") == "error: a scheme does not belong here");
     CHECK(pattern("::1") == "error: an IPv6 address stands in brackets");
-    CHECK(pattern("\xc3\xa4.de") == "error: not ASCII: write international names as A-labels (xn--...)");
+    CHECK(pattern("\xc3\xa4.de") ==
+          "error: not ASCII: write international names as A-labels (xn--...)");
 }
 
 TEST_CASE("a backend's hostname is an address or a name", "[model]") {
@@ -89,7 +93,8 @@ TEST_CASE("an authority brackets IPv6", "[model]") {
 }
 
 TEST_CASE("A-labels are told from noise", "[model]") {
-    // RFC 3492 section 7.1, lower-cased: Arabic, Chinese, Czech, Hebrew, Japanese, Russian, Spanish, Vietnamese.
+    // RFC 3492 section 7.1, lower-cased: Arabic, Chinese, Czech, Hebrew, Japanese, Russian,
+    // Spanish, Vietnamese.
     CHECK(is_punycode("egbpdaj6bu4bxfgehfvwxn"));
     CHECK(is_punycode("ihqwcrb4cv8a8dqg056pqjye"));
     CHECK(is_punycode("proprostnemluvesky-uyb24dma41a"));
