@@ -24,7 +24,7 @@ import sys
 from lint import coroutines
 from lint.cpp import Source
 
-FOLDERS = ['src', 'include', 'test', 'bench', 'tools', '.ci']
+FOLDERS = ['src', 'include', 'test', 'bench', 'tools', 'docs', '.ci']
 CPP = {'.cpp', '.hpp'}
 OTHER = {'.py', '.sh', '.lua'}
 MAX_FILE_LINES = 500
