@@ -21,6 +21,13 @@ bool is_token(std::string_view text) noexcept {
     return !text.empty();
 }
 
+/// Methods that llhttp takes in HTTP; it knows those of other protocols too.
+bool is_known_method(std::string_view text) noexcept {
+#define PENSTOCK_SAME(number, name, string) text == #string ||
+    return HTTP_METHOD_MAP(PENSTOCK_SAME) false;
+#undef PENSTOCK_SAME
+}
+
 Method method_of(std::string_view text) noexcept {
     if (text == "GET") return Method::get;
     if (text == "HEAD") return Method::head;
@@ -185,10 +192,8 @@ std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadL
     }
     const RequestLine parts = split_request_line(line);
     if (!parsed) {
-        const bool unknown_method = head.fields.size() == 0 && (llhttp_.error == HPE_INVALID_METHOD ||
-                                                                llhttp_.error == HPE_PAUSED_H2_UPGRADE);
-        return unknown_method ? Refusal{Status::not_implemented, "unknown method"}
-                              : Refusal{Status::bad_request, "malformed request head"};
+        return is_known_method(parts.method) ? Refusal{Status::bad_request, "malformed request head"}
+                                             : Refusal{Status::not_implemented, "unknown method"};
     }
     head.bytes = bytes;
     head.method_text = parts.method;
