@@ -12,8 +12,9 @@ namespace penstock {
 template <class T, class Tag>
 class IntrusiveList;
 
-/// Derive from ListNode<Tag> once for each list that an element can stand in at the same time.
-template <class Tag = void>
+/// Derive from ListNode<Tag> once for each list that an element can stand in at the same time; the tag of the only
+/// one is the class itself.
+template <class Tag>
 class ListNode {
   public:
     ListNode() = default;
@@ -39,7 +40,7 @@ class ListNode {
     ListNode* previous_ = nullptr;
 };
 
-template <class T, class Tag = void>
+template <class T, class Tag = T>
 class IntrusiveList {
     using Node = ListNode<Tag>;
 

@@ -63,7 +63,7 @@ TimePoint TimerWheel::next_expiry() const noexcept {
 void TimerWheel::cascade(int level) noexcept {
     const std::uint64_t slot = (current_ >> (slot_bits * level)) & (slots - 1);
     level_[level].occupied &= ~(std::uint64_t{1} << slot);
-    IntrusiveList<Timer, Timer> moving;
+    IntrusiveList<Timer> moving;
     moving.splice_back(level_[level].slot[slot]);
     while (Timer* timer = moving.pop_front()) insert(*timer);
 }
@@ -83,7 +83,7 @@ void TimerWheel::advance(TimePoint now) {
         }
         const std::uint64_t slot = current_ & (slots - 1);
         level_[0].occupied &= ~(std::uint64_t{1} << slot);
-        IntrusiveList<Timer, Timer> due;
+        IntrusiveList<Timer> due;
         due.splice_back(level_[0].slot[slot]);
         while (Timer* timer = due.pop_front()) timer->callback_(*timer);
     }

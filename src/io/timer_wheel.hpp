@@ -56,7 +56,7 @@ class TimerWheel {
 
     struct Level {
         std::uint64_t occupied = 0;  // may have a bit set whose slot has emptied since; never the reverse
-        std::array<IntrusiveList<Timer, Timer>, slots> slot;
+        std::array<IntrusiveList<Timer>, slots> slot;
     };
 
     void insert(Timer& timer) noexcept;

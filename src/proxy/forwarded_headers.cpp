@@ -35,7 +35,7 @@ std::string_view client_in_chain(const http::RequestHead& request, const Setting
         for_each_element(request.fields.value(entry), [&](std::string_view hop) {
             if (first.empty()) first = hop;
             const auto address = net::Address::parse(hop, 0);
-            if (!address || !is_trusted(*address, settings)) client = hop;
+            if (!address || !is_trusted_proxy(*address, settings)) client = hop;
         });
     }
     return client.empty() ? first : client;

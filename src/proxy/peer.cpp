@@ -4,13 +4,13 @@
 
 namespace penstock::proxy {
 
-bool is_trusted(const net::Address& address, const Settings& settings) noexcept {
+bool is_trusted_proxy(const net::Address& address, const Settings& settings) noexcept {
     return std::any_of(settings.trusted_proxies.begin(), settings.trusted_proxies.end(),
                        [&](const net::Network& network) { return network.contains(address); });
 }
 
 Peer::Peer(const net::Address& address, const Settings& settings) noexcept
     : host_size_(static_cast<std::uint8_t>(address.write_host(host_.data()))),
-      trusted_(is_trusted(address, settings)) {}
+      trusted_(is_trusted_proxy(address, settings)) {}
 
 }  // namespace penstock::proxy

@@ -24,6 +24,6 @@ class Peer {
     bool trusted_;
 };
 
-bool is_trusted(const net::Address& address, const Settings& settings) noexcept;
+bool is_trusted_proxy(const net::Address& address, const Settings& settings) noexcept;
 
 }  // namespace penstock::proxy
