@@ -4,8 +4,8 @@
 What it takes from a test program, whatever its language:
 - A count: its last line "N passed, N failed" (", N skipped" may follow), or the summary of Catch2 or of Python's
   unittest. A program that prints none is one test, judged by its exit code; 77 means skipped.
-- Its suites in Meson: "lint" looks at sources and runs in plain builds only; of a TSan build only "threads" runs, and
-  of a Catch2 program there only the cases tagged [threads].
+- Its suites in Meson: "lint" looks at sources and runs in plain builds only. Under TSan only "threads" runs, and of
+  Catch2 programs, whatever their suites, the cases tagged [threads].
 - Its time limit in Meson, longer under sanitizers.
 
 What it gives it: PENSTOCK_BIN and ORIGIN_BIN, the build's proxy and origin; PENSTOCK_TEST_SCALE, by which long tests
@@ -83,27 +83,30 @@ class Build:
         self.name = self.directory.name
         options = {option['name']: option['value'] for option in self.introspect('buildoptions')}
         self.sanitizer = options['b_sanitize']
+        self.targets = {target['id']: target for target in self.introspect('targets')}
 
     def introspect(self, what):
         command = ['meson', 'introspect', f'--{what}', str(self.directory)]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    def programs(self, suite=None, only=''):
+    def tests(self):
+        """The test programs that mean something in this build."""
         for test in self.introspect('tests'):
             test['suite'] = [name.split(':')[-1] for name in test['suite']]
-            if 'lint' in test['suite'] and self.sanitizer != 'none':
-                continue
-            if 'threads' not in test['suite'] and self.sanitizer == 'thread':
-                continue
-            if (suite is None or suite in test['suite']) and only in test['name']:
-                yield test
+            if self.sanitizer == 'none' or 'lint' not in test['suite']:
+                if self.sanitizer != 'thread' or self.is_threaded(test):
+                    yield test
 
-    def targets_of(self, suite):
-        """What to build for the programs of a suite, as ninja names it."""
-        files = {target['id']: target['filename'] for target in self.introspect('targets')}
-        wanted = {file for test in self.introspect('tests') for file in sum((files[id] for id in test['depends']), [])
-                  if suite in (name.split(':')[-1] for name in test['suite'])}
-        return sorted(os.path.relpath(file, self.directory) for file in wanted)
+    def is_threaded(self, test):
+        executables = [self.targets[id] for id in test['depends'] if self.targets[id]['type'] == 'executable']
+        sources = [source for target in executables for part in target['target_sources']
+                   for source in part.get('sources', []) if source.endswith('.cpp')]
+        return 'threads' in test['suite'] or any('[threads]' in pathlib.Path(s).read_text() for s in sources)
+
+    def files_of(self, tests):
+        """What to build for these tests, as ninja names it."""
+        files = {file for test in tests for id in test['depends'] for file in self.targets[id]['filename']}
+        return sorted(os.path.relpath(file, self.directory) for file in files)
 
     def environment(self, test, scale, reports):
         # Not stderr: a test may start the proxy with its stderr thrown away.
@@ -191,17 +194,18 @@ def main():
     arguments.add_argument('--scale', type=float, default=1, help='the length of the long tests (default: 1)')
     arguments.add_argument('--suite', help='only this suite')
     arguments.add_argument('--only', default='', metavar='WORD', help='only programs with this word in their name')
-    arguments.add_argument('--list-targets', metavar='SUITE', help="print what to build for a suite's programs")
+    arguments.add_argument('--list-targets', action='store_true', help='only print what to build for the tests')
     chosen = arguments.parse_args()
 
     builds = [Build(directory) for directory in chosen.builds]
+    jobs = [[(build, test) for test in build.tests()
+             if chosen.suite in (None, *test['suite']) and chosen.only in test['name']] for build in builds]
     if chosen.list_targets:
-        print(*(target for build in builds for target in build.targets_of(chosen.list_targets)), sep='\n')
+        print(*(file for build in builds for file in build.files_of(build.tests())), sep='\n')
         return 0
     total = Count()
-    for build in builds:
-        for count, line, output in run_all([(build, test) for test in build.programs(chosen.suite, chosen.only)],
-                                           chosen.scale):
+    for jobs_of_a_build in jobs:
+        for count, line, output in run_all(jobs_of_a_build, chosen.scale):
             total += count
             print(output, end='\n' if output else '')
             print(line, flush=True)
