@@ -1,7 +1,9 @@
-// What outlives snapshots and is seen by every worker: one object per identity, never inside the table.
+// What outlives snapshots and is seen by every worker: one object per identity, never inside the
+// table.
 //
-// Handed out and freed by the control thread; a published Route refers to it for as long as that Route lives. Workers
-// touch the atomics alone. Each object has its own cache line.
+// Handed out and freed by the control thread (live_registry.hpp); a published Route refers to it
+// for as long as that Route lives. Workers touch the atomics alone. Each object has its own cache
+// line.
 #pragma once
 
 #include <atomic>
@@ -17,7 +19,8 @@ struct alignas(64) RouteLive {
 
 /// Of a backend; identity: its route's vHost and its host:port.
 struct alignas(64) BackendLive {
-    /// Dense, so that workers can index by it; used again after the backend is gone, with another generation.
+    /// Dense, so that workers can index by it; used again after the backend is gone, with another
+    /// generation.
     std::uint32_t id = 0;
     std::uint32_t generation = 0;
 };

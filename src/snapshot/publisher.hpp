@@ -1,0 +1,102 @@
+// Publisher: makes snapshots from changes of the configuration, hands them to the workers, and
+// frees what nobody uses any more.
+//
+// Owned and called by the control thread; workers touch their Reader only. A publication costs what
+// changed, not what exists. A Route that left the table lives on while a request holds it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <penstock/config.hpp>
+#include <penstock/result.hpp>
+
+#include "snapshot/live_registry.hpp"
+#include "snapshot/reader.hpp"
+#include "snapshot/slot_pool.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace penstock::snapshot {
+
+/// One step of a publication: the route of `v_host` becomes `config`, or goes where that is null.
+struct RouteChange {
+    std::string v_host;
+    const RouteConfig* config = nullptr;
+};
+
+class Publisher {
+  public:
+    Publisher();
+    Publisher(const Publisher&) = delete;
+    Publisher& operator=(const Publisher&) = delete;
+    /// All readers have been removed.
+    ~Publisher();
+
+    /// Called on a worker's thread, once for each await() that was false, when readers have moved
+    /// on. To be set before the first reader is added.
+    void on_progress(std::function<void()> callback) { published_.notify = std::move(callback); }
+    /// Called by reclaim() for each backend that no Route refers to any more.
+    void on_backend_gone(LiveRegistry::BackendGone callback) {
+        registry_.on_backend_gone(std::move(callback));
+    }
+
+    /// For a worker that is about to start; asleep until its first wake().
+    Reader& add_reader();
+    /// Its worker's thread has ended.
+    void remove_reader(Reader& reader);
+    std::size_t readers() const noexcept { return readers_.size(); }
+
+    /// Publishes all changes at once; each vHost stands in them at most once, and the hosts of the
+    /// outcome are unique. Returns the epoch at whose passing every worker sees them. Fails, with
+    /// nothing changed, only where requests hold millions of old versions.
+    Result<std::uint64_t> publish(std::span<const RouteChange> changes);
+
+    std::uint64_t epoch() const noexcept {
+        return published_.epoch.load(std::memory_order_relaxed);
+    }
+    /// True where every reader sleeps or has taken `epoch`.
+    bool passed(std::uint64_t epoch) const noexcept;
+    /// passed(), or else a promise that on_progress is called once a reader has moved on: then ask
+    /// again.
+    bool await(std::uint64_t epoch) noexcept;
+
+    /// Frees what has been replaced and is out of use; returns how many Routes are still held.
+    /// Cheap; called after publications have passed, and now and then for the Routes of long
+    /// requests.
+    std::size_t reclaim();
+
+    /// The newest version; for the control thread.
+    const Snapshot& current() const noexcept { return *current_; }
+    std::size_t routes() const noexcept { return routes_.size(); }
+    const LiveRegistry& live() const noexcept { return registry_; }
+
+  private:
+    /// What left the table with one epoch.
+    struct Retired {
+        std::uint64_t epoch;
+        std::unique_ptr<const Snapshot> snapshot;
+        std::vector<HostTable::Array> arrays;
+        std::vector<std::unique_ptr<const Route>> routes;
+    };
+
+    bool is_held(const Route& route) const noexcept;
+    void free_route(const Route& route);
+
+    Publication published_;
+    LiveRegistry registry_;
+    SlotPool slots_;
+    std::vector<std::unique_ptr<Reader>> readers_;
+    std::unique_ptr<const Snapshot> current_;
+    std::unordered_map<std::string, std::unique_ptr<const Route>> routes_;  // by vHost
+    std::deque<Retired> retired_;                                           // oldest first
+    std::vector<std::unique_ptr<const Route>> leaving_;  // every reader has passed; some are held
+};
+
+}  // namespace penstock::snapshot
