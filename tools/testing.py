@@ -76,9 +76,10 @@ def judge(output, exit_code):
 
 
 class Build:
-    """A build directory and the test programs in it."""
+    """A build directory and the test programs in it, or those of one suite."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, suite=None):
+        self.suite = suite
         self.directory = pathlib.Path(directory).resolve()
         self.name = self.directory.name
         options = {option['name']: option['value'] for option in self.introspect('buildoptions')}
@@ -93,9 +94,13 @@ class Build:
         """The test programs that mean something in this build."""
         for test in self.introspect('tests'):
             test['suite'] = [name.split(':')[-1] for name in test['suite']]
-            if self.sanitizer == 'none' or 'lint' not in test['suite']:
-                if self.sanitizer != 'thread' or self.is_threaded(test):
-                    yield test
+            wanted = self.suite is None or self.suite in test['suite']
+            if self.sanitizer != 'none':
+                wanted = wanted and 'lint' not in test['suite']
+            if self.sanitizer == 'thread':
+                wanted = wanted and self.is_threaded(test)
+            if wanted:
+                yield test
 
     def is_threaded(self, test):
         executables = [self.targets[id] for id in test['depends'] if self.targets[id]['type'] == 'executable']
@@ -172,7 +177,7 @@ def run(build, test, scale):
         count.failed = max(count.failed, 1)
         text += f'\n{found}'
     verdict = 'FAIL' if count.failed else 'ok'
-    line = f'{verdict:4} {build.name:8} {test["name"]:44} {count!s:36} {time.monotonic() - started:6.1f} s'
+    line = f'{verdict:4} {build.name:12} {test["name"]:44} {count!s:36} {time.monotonic() - started:6.1f} s'
     return count, line, text[-SHOWN_OF_A_FAILURE:] if count.failed else ''
 
 
@@ -190,22 +195,20 @@ def run_all(jobs, scale):
 
 def main():
     arguments = argparse.ArgumentParser(description='Runs the tests of build directories.')
-    arguments.add_argument('builds', nargs='+', metavar='BUILD_DIR')
+    arguments.add_argument('builds', nargs='+', metavar='BUILD_DIR[:SUITE]')
     arguments.add_argument('--scale', type=float, default=1, help='the length of the long tests (default: 1)')
-    arguments.add_argument('--suite', help='only this suite')
     arguments.add_argument('--only', default='', metavar='WORD', help='only programs with this word in their name')
     arguments.add_argument('--list-targets', action='store_true', help='only print what to build for the tests')
     chosen = arguments.parse_args()
 
-    builds = [Build(directory) for directory in chosen.builds]
-    jobs = [[(build, test) for test in build.tests()
-             if chosen.suite in (None, *test['suite']) and chosen.only in test['name']] for build in builds]
+    builds = [Build(*directory_and_suite.split(':')) for directory_and_suite in chosen.builds]
     if chosen.list_targets:
         print(*(file for build in builds for file in build.files_of(build.tests())), sep='\n')
         return 0
     total = Count()
-    for jobs_of_a_build in jobs:
-        for count, line, output in run_all(jobs_of_a_build, chosen.scale):
+    for build in builds:
+        jobs = [(build, test) for test in build.tests() if chosen.only in test['name']]
+        for count, line, output in run_all(jobs, chosen.scale):
             total += count
             print(output, end='\n' if output else '')
             print(line, flush=True)
