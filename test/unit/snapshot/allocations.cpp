@@ -33,21 +33,37 @@ std::int64_t total_allocations() noexcept {
     return made.load();
 }
 
+// Every form, since a sanitizer's own would answer for those that are left out.
 void* operator new(std::size_t size) {
+    return allocate(size, alignof(std::max_align_t));
+}
+void* operator new[](std::size_t size) {
     return allocate(size, alignof(std::max_align_t));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
     return allocate(size, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return operator new(size);
+}
 void operator delete(void* block) noexcept {
     release(block);
 }
+void operator delete[](void* block) noexcept {
+    release(block);
+}
 void operator delete(void* block, std::size_t) noexcept {
+    release(block);
+}
+void operator delete[](void* block, std::size_t) noexcept {
     release(block);
 }
 void operator delete(void* block, std::align_val_t) noexcept {
     release(block);
 }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
+    release(block);
+}
+void operator delete(void* block, const std::nothrow_t&) noexcept {
     release(block);
 }

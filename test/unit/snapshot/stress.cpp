@@ -17,7 +17,7 @@ using namespace penstock::snapshot;
 namespace {
 
 constexpr std::size_t host_count = 64;
-constexpr int publications = 20'000;
+constexpr std::chrono::milliseconds stress_time{1'500};
 constexpr int reader_count = 4;
 
 std::string host_name(std::size_t host) {
@@ -179,7 +179,8 @@ void run_stress(Shared& shared) {
             StressReader(reader, shared, static_cast<unsigned>(i)).run();
         });
     }
-    for (int i = 0; i < publications; ++i) {
+    const auto end = std::chrono::steady_clock::now() + stress_time;
+    for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
         control.change(random() % host_count, i % 8 == 0);
         if (i % 64 == 0) control.publisher.reclaim();
     }
