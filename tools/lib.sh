@@ -24,21 +24,26 @@ build_options() { # NAME
 # build_dir NAME: another compiler's objects stay apart (CXX=clang++ tools/test).
 build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
-# configure NAME: with Meson, where that is not done yet or the options above have changed.
+# configure NAME: with Meson, where that is not done yet, or the options above or the folders that take part have changed.
 configure() {
-    local dir options log
+    local dir options stamp log how=()
     dir=$(build_dir "$1")
     options=$(build_options "$1")
+    stamp=$options$'\n'$(find src test bench tools -name meson.build | sort)
     log=$dir/configure.log
-    [[ ! -f $dir/build.ninja || $(cat "$dir/options" 2>/dev/null) != "$options" ]] || return 0
-    rm -rf "$dir" && mkdir -p "$dir"
+    [[ ! -f $dir/build.ninja || $(cat "$dir/stamp" 2>/dev/null) != "$stamp" ]] || return 0
+    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options" ]]; then
+        how=(--reconfigure)
+    else
+        rm -rf "$dir" && mkdir -p "$dir"
+    fi
     # No fall-back to subprojects/: tools/setup installed what there is to find.
     # shellcheck disable=SC2086 # the options are words
-    meson setup --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
+    meson setup "${how[@]}" --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         die "meson cannot set up $dir (above; all of it in $log)"
     }
-    echo "$options" >"$dir/options"
+    echo "$stamp" >"$dir/stamp"
 }
 
 # build NAME [TARGET...]: configures where needed and builds these targets, else all.
