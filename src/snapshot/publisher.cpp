@@ -32,10 +32,8 @@ void Publisher::remove_reader(Reader& reader) {
     std::erase_if(readers_, [&](const auto& own) { return own.get() == &reader; });
 }
 
-Result<std::uint64_t> Publisher::publish(std::span<const RouteChange> changes) {
-    if (changes.size() > slots_.available()) {
-        return Failure{Error{"too many old versions of routes are held by requests under way"}};
-    }
+std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
+    PENSTOCK_ASSERT(has_room(changes.size()));
     Retired retired{epoch() + 1, nullptr, {}, {}};
     std::vector<HostTable::Edit> edits;
     for (const RouteChange& change :

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <penstock/config.hpp>
-#include <penstock/result.hpp>
 
 #include "snapshot/live_registry.hpp"
 #include "snapshot/reader.hpp"
@@ -53,10 +52,14 @@ class Publisher {
     void remove_reader(Reader& reader);
     std::size_t readers() const noexcept { return readers_.size(); }
 
-    /// Publishes all changes at once; each vHost stands in them at most once, and the hosts of the
-    /// outcome are unique. Returns the epoch at whose passing every worker sees them. Fails, with
-    /// nothing changed, only where requests hold millions of old versions.
-    Result<std::uint64_t> publish(std::span<const RouteChange> changes);
+    /// False only where requests under way hold millions of old versions: then nothing can be
+    /// published until some of them end.
+    bool has_room(std::size_t changes) const noexcept { return changes <= slots_.available(); }
+
+    /// Publishes all changes at once; each vHost stands in them at most once, the hosts of the
+    /// outcome are unique, and there is room. Returns the epoch at whose passing every worker sees
+    /// them.
+    std::uint64_t publish(std::span<const RouteChange> changes);
 
     std::uint64_t epoch() const noexcept {
         return published_.epoch.load(std::memory_order_relaxed);
