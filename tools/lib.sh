@@ -24,7 +24,7 @@ build_options() { # NAME
 # build_dir NAME: another compiler's objects stay apart (CXX=clang++ tools/test).
 build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
-# configure NAME: with Meson, where that is not done yet, or the options above or the folders that take part have changed.
+# configure NAME: with Meson, where that is not done yet, or the options above or the folders in it have changed.
 configure() {
     local dir options stamp log how=()
     dir=$(build_dir "$1")
