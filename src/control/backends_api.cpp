@@ -1,0 +1,144 @@
+#include "control/backends_api.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "control/preconditions.hpp"
+#include "control/problem.hpp"
+#include "control/routes_api.hpp"
+#include "model/json_writer.hpp"
+#include "model/route.hpp"
+#include "model/uuid.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+using http::Status;
+using BackendDraft = model::Draft<Backend>;
+
+/// A backend that a path names, or the 404 that says what is missing.
+struct Found {
+    const RouteConfig* route = nullptr;
+    std::size_t index = 0;
+    ApiResponse missing{};
+
+    const Backend& backend() const { return route->backends[index]; }
+};
+
+Found find_backend(const Call& call) {
+    const RouteConfig* route = route_of(call);
+    if (route == nullptr) return {nullptr, 0, no_such_route(call)};
+    const auto at =
+        std::find_if(route->backends.begin(), route->backends.end(),
+                     [&](const Backend& backend) { return backend.id == call.path.id; });
+    if (at != route->backends.end()) {
+        return {route, static_cast<std::size_t>(at - route->backends.begin()), {}};
+    }
+    return {nullptr, 0,
+            problem(Status::not_found, fmt::format("The route \"{}\" has no backend \"{}\".",
+                                                   route->v_host, call.path.id))};
+}
+
+std::string representation_of(const Backend& backend) {
+    std::string json;
+    model::write_backend(json, backend);
+    return json;
+}
+
+/// Checks the draft as the last backend of a route whose others are `others`. Afterwards the draft
+/// is in canonical form, and its errors point into the backend.
+void check_among(RouteConfig others, BackendDraft& draft) {
+    const std::string base = model::child_pointer("/backends", others.backends.size());
+    model::Draft<RouteConfig> whole{std::move(others), {}};
+    whole.value.backends.push_back(std::move(draft.value));
+    model::check(whole);
+    draft.value = std::move(whole.value.backends.back());
+    for (model::FieldError& error : whole.errors) {
+        // What is not in this backend is about all of them together: their number, their weights.
+        const bool inside = model::points_into(error.pointer, base);
+        error.pointer = inside ? error.pointer.substr(base.size()) : std::string();
+    }
+    model::add_new(draft.errors, std::move(whole.errors));
+}
+
+/// Puts the route in force and answers with its backend.
+ApiResponse apply(const Call& call, RouteConfig route, const Backend& backend, Status status) {
+    ApiResponse response;
+    response.status = status;
+    response.body = representation_of(backend);
+    response.fields.emplace_back("ETag", entity_tag(response.body));
+    if (status == Status::created) {
+        response.fields.emplace_back("Location", "/api/v1/routes/" + percent_encode(route.v_host) +
+                                                     "/backends/" + percent_encode(backend.id));
+    }
+    const auto outcome = call.configuration.put(std::move(route), call.mode());
+    if (!outcome) return refused(outcome.error());
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+}  // namespace
+
+ApiResponse create_backend(const Call& call) {
+    const RouteConfig* route = route_of(call);
+    if (route == nullptr) return no_such_route(call);
+    auto draft = model::draft_backend(call.request.body);
+    if (!draft) return problem(draft.error());
+    check_among(*route, *draft);
+    if (!draft->errors.empty()) return problem(draft->errors);
+    if (draft->value.id.empty()) draft->value.id = model::make_uuid();
+    RouteConfig changed = *route;
+    changed.backends.push_back(draft->value);
+    return apply(call, std::move(changed), draft->value, Status::created);
+}
+
+ApiResponse get_backend(const Call& call) {
+    const Found found = find_backend(call);
+    if (found.route == nullptr) return found.missing;
+    ApiResponse response;
+    response.body = representation_of(found.backend());
+    const std::string tag = entity_tag(response.body);
+    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    response.fields.emplace_back("ETag", tag);
+    return response;
+}
+
+ApiResponse patch_backend(const Call& call) {
+    const Found found = find_backend(call);
+    if (found.route == nullptr) return found.missing;
+    auto draft = model::patch_backend(found.backend(), call.request.body);
+    if (!draft) return problem(draft.error());
+    if (draft->value.id.empty()) draft->value.id = call.path.id;
+    if (draft->value.id != call.path.id) {
+        draft->errors.push_back({"/id", fmt::format("the path says \"{}\"", call.path.id)});
+    }
+    RouteConfig changed = *found.route;
+    changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
+    check_among(changed, *draft);
+    if (!draft->errors.empty()) return problem(draft->errors);
+    const std::string tag = entity_tag(representation_of(found.backend()));
+    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    changed.backends.insert(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index),
+                            draft->value);
+    return apply(call, std::move(changed), draft->value, Status::ok);
+}
+
+ApiResponse delete_backend(const Call& call) {
+    const Found found = find_backend(call);
+    if (found.route == nullptr) return found.missing;
+    const std::string tag = entity_tag(representation_of(found.backend()));
+    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    RouteConfig changed = *found.route;
+    changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
+    const auto outcome = call.configuration.put(std::move(changed), call.mode());
+    if (!outcome) return refused(outcome.error());
+    ApiResponse response;
+    response.status = Status::no_content;
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+}  // namespace penstock::control

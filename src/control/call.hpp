@@ -1,0 +1,38 @@
+// Call: one request to the API, as its handler sees it.
+//
+// Control thread only; everything in it outlives the handler's run and nothing longer.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "control/configuration.hpp"
+#include "control/message.hpp"
+#include "control/uri.hpp"
+
+namespace penstock::control {
+
+/// The decoded variable segments of the path.
+struct PathParameters {
+    std::string v_host;
+    std::string id;
+};
+
+struct Call {
+    const ApiRequest& request;
+    const PathParameters& path;
+    const Query& query;
+    Configuration& configuration;
+    bool ready = false;  // of /readyz
+
+    /// What a write is to do, by ?dryRun.
+    Configuration::Mode mode() const {
+        const auto at = query.find("dryRun");
+        const bool check = at != query.end() && at->second == "true";
+        return check ? Configuration::Mode::check : Configuration::Mode::apply;
+    }
+};
+
+using Handler = ApiResponse (*)(const Call&);
+
+}  // namespace penstock::control

@@ -1,0 +1,60 @@
+#include "control/config_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "model/route.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+constexpr std::size_t most_bytes = 64 * 1024 * 1024;
+
+Result<std::string> read_file(const std::string& path) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
+                                                               std::fclose);
+    if (!file) return Failure{Error{std::strerror(errno)}};
+    std::string text;
+    char part[65'536];
+    while (const std::size_t size = std::fread(part, 1, sizeof(part), file.get())) {
+        text.append(part, size);
+        if (text.size() > most_bytes) return Failure{Error{"larger than 64 MiB"}};
+    }
+    if (std::ferror(file.get()) != 0) return Failure{Error{std::strerror(errno)}};
+    return text;
+}
+
+ConfigErrors lines_of(const std::string& path, const model::FieldErrors& errors) {
+    ConfigErrors lines;
+    for (const model::FieldError& error : errors) {
+        const bool is_root = error.pointer.empty();
+        lines.push_back(
+            fmt::format("{}: {}{}{}", path, error.pointer, is_root ? "" : ": ", error.detail));
+    }
+    return lines;
+}
+
+}  // namespace
+
+Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path,
+                                                      Configuration& configuration) {
+    const auto text = read_file(path);
+    if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
+    auto document = model::parse_config(*text);
+    if (!document)
+        return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
+    if (!document->errors.empty()) return Failure{lines_of(path, document->errors)};
+    const auto outcome = configuration.replace_all(std::move(document->value.routes));
+    if (outcome) return *outcome;
+    const Refusal& refusal = outcome.error();
+    if (!refusal.errors.empty()) return Failure{lines_of(path, refusal.errors)};
+    return Failure{ConfigErrors{fmt::format("{}: {}", path, refusal.detail)}};
+}
+
+}  // namespace penstock::control

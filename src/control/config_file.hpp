@@ -1,0 +1,23 @@
+// --config: a configuration document from a file, applied whole or not at all.
+//
+// Start-up, control thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <penstock/result.hpp>
+
+#include "control/configuration.hpp"
+
+namespace penstock::control {
+
+/// Lines for a person, each naming the file and the place in it.
+using ConfigErrors = std::vector<std::string>;
+
+/// Makes the file's routes the only ones. Returns the epoch of their publication.
+Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path,
+                                                      Configuration& configuration);
+
+}  // namespace penstock::control

@@ -1,0 +1,72 @@
+// Configuration: the routes in force, and the only way to change them.
+//
+// Owned by the control thread. A change is checked against all other routes, committed to the
+// store, then published; the epoch it returns has passed when every worker serves it.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <penstock/config.hpp>
+#include <penstock/result.hpp>
+
+#include "control/store/store.hpp"
+#include "http/status.hpp"
+#include "model/field_error.hpp"
+#include "snapshot/publisher.hpp"
+
+namespace penstock::control {
+
+/// Why a change was not made: fields to mend, or else a status and what happened.
+struct Refusal {
+    http::Status status = http::Status::conflict;
+    std::string detail;
+    model::FieldErrors errors;
+};
+
+class Configuration {
+  public:
+    /// Check: everything but the change itself (?dryRun=true).
+    enum class Mode { apply, check };
+    /// The epoch of the publication; 0 where nothing was published.
+    using Outcome = Result<std::uint64_t, Refusal>;
+    using Routes = std::map<std::string, RouteConfig, std::less<>>;
+
+    Configuration(Store& store, snapshot::Publisher& publisher)
+        : store_(store), publisher_(publisher) {}
+
+    /// At start: publishes what the store holds.
+    Outcome load();
+
+    const Routes& routes() const noexcept { return routes_; }
+    /// Null where there is none of that vHost; valid until the next change.
+    const RouteConfig* find(std::string_view v_host) const;
+
+    /// Creates the route or replaces the one of the same vHost. It has passed model::check() and
+    /// its ids are complete.
+    Outcome put(RouteConfig route, Mode mode = Mode::apply);
+    /// The vHost exists.
+    Outcome remove(const std::string& v_host, Mode mode = Mode::apply);
+    /// Makes these the only routes, in one publication. They come from model::parse_config().
+    Outcome replace_all(std::vector<RouteConfig> routes, Mode mode = Mode::apply);
+
+  private:
+    using Names = std::unordered_map<std::string, std::string>;  // to the vHost that has it
+
+    model::FieldErrors conflicts_of(const RouteConfig& route) const;
+    Outcome commit(std::span<const snapshot::RouteChange> changes);
+    void forget(std::string_view v_host);
+    void remember(RouteConfig route);
+
+    Store& store_;
+    snapshot::Publisher& publisher_;
+    Routes routes_;
+    Names hosts_;  // vHosts and aliases
+    Names ids_;
+};
+
+}  // namespace penstock::control

@@ -1,0 +1,41 @@
+// What the REST API is asked and what it answers, apart from how the bytes travel.
+//
+// Plain values. The views of a request belong to the server that read it, and live until its answer
+// has been made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/status.hpp"
+
+namespace penstock::control {
+
+struct ApiRequest {
+    std::string_view method;
+    std::string_view target;  // path and query, as received
+    std::string_view body;
+    // Fields; several lines of one are joined by the server as RFC 9110 section 5.3 says.
+    std::optional<std::string_view> host;
+    std::optional<std::string_view> origin;
+    std::optional<std::string_view> content_type;
+    std::optional<std::string_view> content_encoding;
+    std::optional<std::string_view> if_match;
+    std::optional<std::string_view> if_none_match;
+};
+
+struct ApiResponse {
+    http::Status status = http::Status::ok;
+    std::string content_type = "application/json";  // of the body, where there is one
+    std::vector<std::pair<std::string, std::string>> fields;
+    /// For HEAD the server sends its length alone.
+    std::string body;
+    /// To be sent when every worker has passed this epoch; 0: at once.
+    std::uint64_t wait_for_epoch = 0;
+};
+
+}  // namespace penstock::control

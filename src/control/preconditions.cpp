@@ -1,0 +1,54 @@
+#include "control/preconditions.hpp"
+
+#include <fmt/format.h>
+
+#include "base/hash.hpp"
+#include "control/problem.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+enum class Comparison { strong, weak };
+
+/// True where `list`, an If-Match or If-None-Match, names `tag`. Commas may stand inside a tag.
+bool names(std::string_view list, std::string_view tag, Comparison comparison) {
+    if (list == "*") return !tag.empty();
+    std::size_t at = 0;
+    while ((at = list.find('"', at)) != std::string_view::npos) {
+        const std::size_t end = list.find('"', at + 1);
+        if (end == std::string_view::npos) return false;
+        const bool weak = at >= 2 && list.substr(at - 2, 2) == "W/";
+        const bool comparable = comparison == Comparison::weak || !weak;
+        if (comparable && list.substr(at, end + 1 - at) == tag) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string entity_tag(std::string_view representation) {
+    // Two hashes of different seeds: a collision would let a lost update pass.
+    return fmt::format("\"{:016x}{:016x}\"", hash_bytes(representation, 1),
+                       hash_bytes(representation, 2));
+}
+
+std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::string_view tag) {
+    const bool is_read = request.method == "GET" || request.method == "HEAD";
+    if (request.if_match && !names(*request.if_match, tag, Comparison::strong)) {
+        return problem(http::Status::precondition_failed,
+                       "It has changed meanwhile, or does not exist.");
+    }
+    if (!request.if_none_match || !names(*request.if_none_match, tag, Comparison::weak)) return {};
+    if (!is_read) {
+        return problem(http::Status::precondition_failed,
+                       "It exists already, in the form that was named.");
+    }
+    ApiResponse response;
+    response.status = http::Status::not_modified;
+    response.fields.emplace_back("ETag", tag);
+    return response;
+}
+
+}  // namespace penstock::control

@@ -1,0 +1,22 @@
+// Entity tags and conditional requests (RFC 9110 sections 8.8.3 and 13), so that two administrators
+// cannot overwrite each other unseen.
+//
+// Pure functions, any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/message.hpp"
+
+namespace penstock::control {
+
+/// A strong entity tag, quotes included, of exactly these bytes.
+std::string entity_tag(std::string_view representation);
+
+/// The answer where a precondition of the request fails (412, or 304 for GET and HEAD); empty where
+/// the request is to be done. `tag` is the current representation's; empty: there is none.
+std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::string_view tag);
+
+}  // namespace penstock::control

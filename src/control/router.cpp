@@ -1,0 +1,150 @@
+#include "control/router.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "control/backends_api.hpp"
+#include "control/health_api.hpp"
+#include "control/problem.hpp"
+#include "control/routes_api.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+ApiResponse not_built(const Call&) {
+    return not_supported_yet();
+}
+
+constexpr std::string_view routes_path = "/api/v1/routes";
+constexpr std::string_view route_path = "/api/v1/routes/:vHost";
+constexpr std::string_view backends_path = "/api/v1/routes/:vHost/backends";
+constexpr std::string_view backend_path = "/api/v1/routes/:vHost/backends/:id";
+constexpr std::string_view dead_path = "/api/v1/routes/:vHost/backends/:id/dead";
+
+constexpr std::array endpoints{
+    Endpoint{"GET", "/healthz", healthz},
+    Endpoint{"GET", "/readyz", readyz},
+    Endpoint{"GET", routes_path, list_routes, QueryUse::paging},
+    Endpoint{"POST", routes_path, create_route, QueryUse::dry_run},
+    Endpoint{"GET", route_path, get_route},
+    Endpoint{"PUT", route_path, replace_route, QueryUse::dry_run},
+    Endpoint{"PATCH", route_path, patch_route, QueryUse::dry_run},
+    Endpoint{"DELETE", route_path, delete_route, QueryUse::dry_run},
+    Endpoint{"POST", backends_path, create_backend, QueryUse::dry_run},
+    Endpoint{"GET", backend_path, get_backend},
+    Endpoint{"PATCH", backend_path, patch_backend, QueryUse::dry_run},
+    Endpoint{"DELETE", backend_path, delete_backend, QueryUse::dry_run},
+};
+
+/// In the contract and not built yet: whoever builds one moves it to the table above.
+constexpr std::array endpoints_to_come{
+    Endpoint{"POST", dead_path, not_built},
+    Endpoint{"DELETE", dead_path, not_built},
+    Endpoint{"GET", "/api/v1/certificates", not_built},
+    Endpoint{"POST", "/api/v1/certificates", not_built},
+    Endpoint{"GET", "/api/v1/certificates/:id", not_built},
+    Endpoint{"DELETE", "/api/v1/certificates/:id", not_built},
+    Endpoint{"GET", "/api/v1/auth-providers", not_built},
+    Endpoint{"POST", "/api/v1/auth-providers", not_built},
+    Endpoint{"GET", "/api/v1/auth-providers/:id", not_built},
+    Endpoint{"PUT", "/api/v1/auth-providers/:id", not_built},
+    Endpoint{"DELETE", "/api/v1/auth-providers/:id", not_built},
+    Endpoint{"GET", "/api/v1/config", not_built},
+    Endpoint{"PUT", "/api/v1/config", not_built},
+    Endpoint{"GET", "/api/v1/config/revisions", not_built},
+    Endpoint{"POST", "/api/v1/config/rollback", not_built},
+    Endpoint{"GET", "/api/v1/stats", not_built},
+    Endpoint{"GET", "/api/v1/stats/:vHost", not_built},
+    Endpoint{"GET", "/api/v1/events", not_built},
+    Endpoint{"GET", "/metrics", not_built},
+    Endpoint{"GET", "/openapi.json", not_built},
+};
+
+/// The part before the next "/", which is taken off `rest` together with it.
+std::string_view take_segment(std::string_view& rest) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view segment = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    return segment;
+}
+
+/// True where the path has the pattern's form; fills the variable segments, still encoded.
+bool fits(std::string_view pattern, std::string_view path, PathParameters& parameters) {
+    if (std::count(pattern.begin(), pattern.end(), '/') !=
+        std::count(path.begin(), path.end(), '/')) {
+        return false;
+    }
+    while (!pattern.empty()) {
+        const std::string_view expected = take_segment(pattern);
+        const std::string_view segment = take_segment(path);
+        if (expected.starts_with(':')) {
+            if (segment.empty()) return false;
+            (expected == ":vHost" ? parameters.v_host : parameters.id) = segment;
+        } else if (segment != expected) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool decode(std::string& segment) {
+    auto decoded = percent_decode(segment);
+    if (!decoded) return false;
+    segment = std::move(*decoded);
+    return true;
+}
+
+}  // namespace
+
+std::variant<RouteMatch, ApiResponse> find_endpoint(std::string_view method,
+                                                    std::string_view path) {
+    const std::string_view wanted = method == "HEAD" ? "GET" : method;
+    std::string allow;
+    RouteMatch match;
+    const auto look_in = [&](const auto& table) {
+        for (const Endpoint& endpoint : table) {
+            PathParameters parameters;
+            if (!fits(endpoint.pattern, path, parameters)) continue;
+            if (endpoint.method == wanted) {
+                match = {&endpoint, std::move(parameters)};
+                return;
+            }
+            allow += allow.empty() ? "" : ", ";
+            allow += endpoint.method == "GET" ? "GET, HEAD" : endpoint.method;
+        }
+    };
+    look_in(endpoints);
+    if (match.endpoint == nullptr) look_in(endpoints_to_come);
+
+    if (match.endpoint != nullptr) {
+        if (decode(match.parameters.v_host) && decode(match.parameters.id)) return match;
+        return problem(http::Status::bad_request, "The path holds a malformed percent-escape.");
+    }
+    if (allow.empty()) {
+        return problem(http::Status::not_found, fmt::format("There is nothing at {}.", path));
+    }
+    ApiResponse refused =
+        problem(http::Status::method_not_allowed, fmt::format("Possible here: {}.", allow));
+    refused.fields.emplace_back("Allow", allow);
+    return refused;
+}
+
+bool allows(QueryUse use, const Query& query) {
+    return std::all_of(query.begin(), query.end(), [use](const auto& parameter) {
+        const auto& [name, value] = parameter;
+        switch (use) {
+            case QueryUse::none:
+                return false;
+            case QueryUse::dry_run:
+                return name == "dryRun" && (value == "true" || value == "false");
+            case QueryUse::paging:
+                return name == "after" || (name == "limit" && parse_decimal(value).value_or(0) > 0);
+        }
+        return false;
+    });
+}
+
+}  // namespace penstock::control

@@ -1,0 +1,36 @@
+// Router: from method and path to the handler, or to the 404 or 405 that says why there is none.
+//
+// Pure function over a constant table (router.cpp): the list of the API's endpoints is there.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <variant>
+
+#include "control/call.hpp"
+
+namespace penstock::control {
+
+/// Query parameters that an endpoint takes; any other is refused, since a misspelt dryRun would
+/// write.
+enum class QueryUse : std::uint8_t { none, paging, dry_run };
+
+struct Endpoint {
+    std::string_view method;
+    std::string_view pattern;  // ":vHost" and ":id" stand for one segment each
+    Handler handler;
+    QueryUse query = QueryUse::none;
+};
+
+struct RouteMatch {
+    const Endpoint* endpoint = nullptr;
+    PathParameters parameters;
+};
+
+/// `path` is still percent-encoded and has no query. HEAD finds what GET does.
+std::variant<RouteMatch, ApiResponse> find_endpoint(std::string_view method, std::string_view path);
+
+/// True where the query holds nothing but what `use` allows, well-formed.
+bool allows(QueryUse use, const Query& query);
+
+}  // namespace penstock::control

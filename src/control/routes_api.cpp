@@ -1,0 +1,180 @@
+#include "control/routes_api.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "control/preconditions.hpp"
+#include "control/problem.hpp"
+#include "model/host_pattern.hpp"
+#include "model/json_writer.hpp"
+#include "model/route.hpp"
+#include "model/validate.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+using http::Status;
+using RouteDraft = model::Draft<RouteConfig>;
+
+std::string location_of(const RouteConfig& route) {
+    return "/api/v1/routes/" + percent_encode(route.v_host);
+}
+
+std::string representation_of(const RouteConfig& route) {
+    std::string json;
+    model::write_route(json, route);
+    return json;
+}
+
+/// Empty for no route, so that no entity tag matches it.
+std::string tag_of(const RouteConfig* route) {
+    return route == nullptr ? std::string() : entity_tag(representation_of(*route));
+}
+
+/// The path names the route: the body may repeat the name, but not contradict it.
+void agree_on_v_host(RouteDraft& draft, const std::string& of_path) {
+    std::string& of_body = draft.value.v_host;
+    const auto said = of_body.empty() ? of_path : model::canonical_host_pattern(of_body);
+    const auto meant = model::canonical_host_pattern(of_path);
+    if (said && meant && *said != *meant) {
+        draft.errors.push_back({"/vHost", fmt::format("the path says \"{}\"", *meant)});
+    }
+    if (of_body.empty()) of_body = of_path;
+}
+
+/// A PUT without ids is not meant to give new ones each time: the route and its backends keep
+/// theirs.
+void inherit_ids(RouteConfig& route, const RouteConfig& before) {
+    if (route.id.empty()) route.id = before.id;
+    for (Backend& backend : route.backends) {
+        if (!backend.id.empty()) continue;
+        const auto same = std::find_if(
+            before.backends.begin(), before.backends.end(), [&](const Backend& candidate) {
+                return candidate.hostname == backend.hostname && candidate.port == backend.port;
+            });
+        const auto is_taken = [&](const std::string& id) {
+            return std::any_of(route.backends.begin(), route.backends.end(),
+                               [&](const Backend& other) { return other.id == id; });
+        };
+        if (same != before.backends.end() && !is_taken(same->id)) backend.id = same->id;
+    }
+}
+
+/// Checks the draft, makes the change where nothing speaks against it, and answers with the route.
+ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before) {
+    model::check(draft);
+    if (!draft.errors.empty()) return problem(draft.errors);
+    RouteConfig& route = draft.value;
+    if (before != nullptr) inherit_ids(route, *before);
+    model::complete_ids(route);
+    if (auto failed = failed_precondition(call.request, tag_of(before))) return *failed;
+
+    ApiResponse response;
+    response.status = before == nullptr ? Status::created : Status::ok;
+    response.body = representation_of(route);
+    if (before == nullptr) response.fields.emplace_back("Location", location_of(route));
+    // RFC 9110 section 9.3.4: no validator in the answer to a PUT that stored something else.
+    if (call.request.method != "PUT" || call.request.body == response.body) {
+        response.fields.emplace_back("ETag", entity_tag(response.body));
+    }
+    const auto outcome = call.configuration.put(std::move(route), call.mode());
+    if (!outcome) return refused(outcome.error());
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+ApiResponse represented(const Call& call, std::string json) {
+    const std::string tag = entity_tag(json);
+    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    ApiResponse response;
+    response.fields.emplace_back("ETag", tag);
+    response.body = std::move(json);
+    return response;
+}
+
+}  // namespace
+
+const RouteConfig* route_of(const Call& call) {
+    const auto v_host = model::canonical_host_pattern(call.path.v_host);
+    return v_host ? call.configuration.find(*v_host) : nullptr;
+}
+
+ApiResponse no_such_route(const Call& call) {
+    return problem(Status::not_found, fmt::format("There is no route \"{}\".", call.path.v_host));
+}
+
+ApiResponse refused(const Refusal& refusal) {
+    return refusal.errors.empty() ? problem(refusal.status, refusal.detail)
+                                  : problem(refusal.errors);
+}
+
+ApiResponse list_routes(const Call& call) {
+    const auto& routes = call.configuration.routes();
+    const auto after = call.query.find("after");
+    const auto limit = call.query.find("limit");
+    auto at = after == call.query.end() ? routes.begin() : routes.upper_bound(after->second);
+    std::uint64_t left = limit == call.query.end() ? UINT64_MAX : *parse_decimal(limit->second);
+
+    std::string json = "[";
+    for (; at != routes.end() && left > 0; ++at, --left) {
+        if (json.size() > 1) json += ',';
+        model::write_route(json, at->second);
+    }
+    json += ']';
+    ApiResponse response = represented(call, std::move(json));
+    response.fields.emplace_back("X-Total-Count", std::to_string(routes.size()));
+    return response;
+}
+
+ApiResponse create_route(const Call& call) {
+    auto draft = model::draft_route(call.request.body);
+    if (!draft) return problem(draft.error());
+    const auto v_host = model::canonical_host_pattern(draft->value.v_host);
+    if (draft->errors.empty() && v_host && call.configuration.find(*v_host) != nullptr) {
+        return problem(
+            Status::conflict, fmt::format("There is a route \"{}\" already.", *v_host),
+            {{"/vHost", "exists; PUT or PATCH changes it", model::FieldErrorKind::conflict}});
+    }
+    return apply(call, std::move(*draft), nullptr);
+}
+
+ApiResponse get_route(const Call& call) {
+    const RouteConfig* route = route_of(call);
+    if (route == nullptr) return no_such_route(call);
+    return represented(call, representation_of(*route));
+}
+
+ApiResponse replace_route(const Call& call) {
+    auto draft = model::draft_route(call.request.body);
+    if (!draft) return problem(draft.error());
+    agree_on_v_host(*draft, call.path.v_host);
+    return apply(call, std::move(*draft), route_of(call));
+}
+
+ApiResponse patch_route(const Call& call) {
+    const RouteConfig* before = route_of(call);
+    if (before == nullptr) return no_such_route(call);
+    auto draft = model::patch_route(*before, call.request.body);
+    if (!draft) return problem(draft.error());
+    agree_on_v_host(*draft, before->v_host);
+    return apply(call, std::move(*draft), before);
+}
+
+ApiResponse delete_route(const Call& call) {
+    const RouteConfig* route = route_of(call);
+    if (route == nullptr) return no_such_route(call);
+    if (auto failed = failed_precondition(call.request, tag_of(route))) return *failed;
+    const auto outcome = call.configuration.remove(route->v_host, call.mode());
+    if (!outcome) return refused(outcome.error());
+    ApiResponse response;
+    response.status = Status::no_content;
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+}  // namespace penstock::control
