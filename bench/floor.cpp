@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
         ::sched_setaffinity(0, sizeof(cpus), &cpus);
     }
     auto ring = io::Ring::create(options.engine);
-    auto fd = net::listen_on(options.listen, false);
+    auto fd = net::listen_on(options.listen);
     if (!ring || !fd) {
         std::fprintf(stderr, "penstock-floor: %s\n", (ring ? fd.error() : ring.error()).message.c_str());
         return 1;

@@ -1,5 +1,6 @@
 #include "io/uring_ring.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -399,6 +400,8 @@ void UringRing::close_socket(Socket& socket) noexcept {
 void UringRing::add_listener(Listener& listener) {
     listener.index_ = static_cast<std::uint32_t>(listeners_.size());
     listeners_.push_back({&listener, 0});
+    // io_uring would answer EAGAIN at once instead of waiting; a socket that was handed over may say so.
+    ::fcntl(listener.fd_, F_SETFL, ::fcntl(listener.fd_, F_GETFL) & ~O_NONBLOCK);
 }
 
 void UringRing::remove_listener(Listener& listener) noexcept {

@@ -23,17 +23,16 @@ void remove_stale(const Address& address) {
     if (dead) ::unlink(address.endpoint().substr(5).c_str());
 }
 
-}  // namespace
+Failure<Error> failed(const Address& address, int fd) {
+    const std::string why = std::strerror(errno);
+    if (fd >= 0) ::close(fd);
+    return Failure{Error{"cannot listen on " + address.endpoint() + ": " + why}};
+}
 
-Result<int> listen_on(const Address& address, bool share) {
-    const auto failed = [&](int fd) {
-        const std::string why = std::strerror(errno);
-        if (fd >= 0) ::close(fd);
-        return Failure{Error{"cannot listen on " + address.endpoint() + ": " + why}};
-    };
-    if (address.family() == AF_UNIX) remove_stale(address);
+/// Bound, not yet listening.
+Result<int> bind_to(const Address& address, bool share) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return failed(fd);
+    if (fd < 0) return failed(address, fd);
     const int on = 1;
     if (address.family() != AF_UNIX) {
         ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -41,9 +40,37 @@ Result<int> listen_on(const Address& address, bool share) {
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
         if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
-    if (::bind(fd, address.data(), address.size()) != 0) return failed(fd);
-    if (::listen(fd, backlog) != 0) return failed(fd);
+    if (::bind(fd, address.data(), address.size()) != 0) return failed(address, fd);
     return fd;
+}
+
+}  // namespace
+
+Result<int> listen_on(const Address& address) {
+    if (address.family() == AF_UNIX) remove_stale(address);
+    auto fd = bind_to(address, false);
+    if (!fd) return fd;
+    if (::listen(*fd, backlog) != 0) return failed(address, *fd);
+    return fd;
+}
+
+Result<std::vector<int>> listen_shared(const Address& address, std::size_t count) {
+    // A socket without SO_REUSEPORT meets whoever listens there already.
+    auto probe = listen_on(address);
+    if (!probe) return Failure{probe.error()};
+    const Address bound = Address::local_of(*probe);
+    ::close(*probe);
+    std::vector<int> group;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto fd = bind_to(bound, true);
+        if (fd && ::listen(*fd, backlog) != 0) fd = failed(bound, *fd);
+        if (!fd) {
+            for (const int made : group) ::close(made);
+            return Failure{fd.error()};
+        }
+        group.push_back(*fd);
+    }
+    return group;
 }
 
 }  // namespace penstock::net

@@ -26,7 +26,10 @@ Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits
                snapshot::Publisher& publisher)
     : options_(std::move(options)), settings_(settings), limits_(limits), publisher_(publisher) {}
 
-Worker::~Worker() { PENSTOCK_ASSERT(!thread_.joinable()); }
+Worker::~Worker() {
+    PENSTOCK_ASSERT(!thread_.joinable());
+    if (snapshots_ != nullptr) publisher_.remove_reader(*snapshots_);
+}
 
 // --- the owner's side ---
 
@@ -54,6 +57,10 @@ Result<void> Worker::start() {
 
 void Worker::post(std::function<void()> action) { ring_->mailbox().post(std::move(action)); }
 
+void Worker::retire_backend(snapshot::BackendName backend) {
+    post([this, backend] { upstream_pools_->retire(backend.id, backend.generation); });
+}
+
 void Worker::drain() {
     post([this] {
         draining_ = true;
@@ -69,8 +76,6 @@ void Worker::abort() {
 
 void Worker::join() {
     if (thread_.joinable()) thread_.join();
-    if (snapshots_ != nullptr) publisher_.remove_reader(*snapshots_);
-    snapshots_ = nullptr;
 }
 
 // --- the worker's thread ---

@@ -39,12 +39,15 @@ class Worker {
     Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits, snapshot::Publisher& publisher);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
+    /// Leaves the publisher: not while another thread uses that.
     ~Worker();
 
-    /// Returns when the loop runs, or could not be made.
+    /// Joins the publisher, which no other thread may use meanwhile. Returns when the loop runs, or could not be made.
     Result<void> start();
     /// Any thread, between start() and join(): runs on the worker's thread at its next turn.
     void post(std::function<void()> action);
+    /// The backend is gone from every published route: its kept connections are closed.
+    void retire_backend(snapshot::BackendName backend);
     /// Stops accepting, ends idle connections, and the thread once the busy ones have finished.
     void drain();
     /// Ends what drain() still waits for.

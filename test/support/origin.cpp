@@ -219,7 +219,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "origin: not an address: %s\n", options.listen.c_str());
         return 2;
     }
-    auto fd = net::listen_on(*address, false);
+    auto fd = net::listen_on(*address);
     auto ring = io::Ring::create(options.engine);
     if (!fd || !ring) {
         std::fprintf(stderr, "origin: %s\n", (fd ? ring.error() : fd.error()).message.c_str());

@@ -35,7 +35,7 @@ struct Server {
     std::vector<int> clients;
 
     Server() {
-        auto made = net::listen_on(*net::Address::parse("127.0.0.1", 0), false);
+        auto made = net::listen_on(*net::Address::parse("127.0.0.1", 0));
         REQUIRE(made);
         fd = *made;
         address = net::Address::local_of(fd);

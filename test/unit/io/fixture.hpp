@@ -50,7 +50,7 @@ struct Pair {
     int peer = -1;
 
     explicit Pair(Ring& ring) {
-        const auto listener = net::listen_on(*net::Address::parse("127.0.0.1", 0), false);
+        const auto listener = net::listen_on(*net::Address::parse("127.0.0.1", 0));
         REQUIRE(listener);
         const net::Address address = net::Address::local_of(*listener);
         peer = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

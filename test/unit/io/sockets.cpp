@@ -303,7 +303,7 @@ Task<void> connect_to(Ring& ring, const net::Address& address, Outcome& outcome,
 
 TEST_CASE("connecting succeeds, is refused, and times out") {
     auto ring = make_ring(each_engine());
-    auto listener = net::listen_on(*net::Address::parse("127.0.0.1", 0), false);
+    auto listener = net::listen_on(*net::Address::parse("127.0.0.1", 0));
     REQUIRE(listener);
     const net::Address address = net::Address::local_of(*listener);
     Outcome good;

@@ -1,0 +1,6 @@
+// Everything that libpenstock offers.
+#pragma once
+
+#include <penstock/config.hpp>
+#include <penstock/proxy_manager.hpp>
+#include <penstock/result.hpp>

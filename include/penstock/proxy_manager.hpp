@@ -1,0 +1,82 @@
+// ProxyManager: the whole proxy inside another program (SPEC section 13).
+//
+//   penstock::ProxyManager proxy{{.port = 8080}};
+//   if (auto started = proxy.start(); !started) return fail(started.error().message);
+//   auto added = proxy.router().add_route({.v_host = "a.example", .backends = {{.hostname = "127.0.0.1", .port = 3000}}});
+//
+// All calls may come from any thread, but start() and stop() from one at a time. A call that changes routes returns
+// when the change is seen by the next request on every worker.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <penstock/config.hpp>
+#include <penstock/result.hpp>
+
+namespace penstock {
+
+namespace app {
+struct Options;
+class Proxy;
+}  // namespace app
+
+/// What an embedding program chooses; the defaults are the command line's.
+struct ProxyOptions {
+    std::uint16_t port = 8080;  ///< plain HTTP; 0: a free one, see ProxyManager::port()
+    std::string address = "0.0.0.0";
+    std::string admin;     ///< the REST API: "127.0.0.1:9080" or "unix:/path"; empty: none
+    unsigned workers = 0;  ///< 0: one for each CPU that the process may use
+    std::chrono::milliseconds drain_timeout{30'000};
+};
+
+/// The routes of a running proxy.
+class Router {
+  public:
+    /// Fails where the vHost, an alias or the id is taken, or a field is wrong (the message names them all).
+    Result<void> add_route(const RouteConfig& route);
+    /// Adds the route, or replaces the one of the same vHost.
+    Result<void> set_route(const RouteConfig& route);
+    /// Fails where there is no such route.
+    Result<void> remove_route(std::string_view v_host);
+    /// All routes as they are now, by vHost.
+    std::vector<RouteConfig> routes() const;
+
+  private:
+    friend class ProxyManager;
+    explicit Router(app::Proxy& proxy) noexcept : proxy_(&proxy) {}
+
+    app::Proxy* proxy_;
+};
+
+class ProxyManager {
+  public:
+    explicit ProxyManager(const ProxyOptions& options);
+    /// For the penstock program itself: everything that its command line can say.
+    explicit ProxyManager(const app::Options& options);
+    ProxyManager(const ProxyManager&) = delete;
+    ProxyManager& operator=(const ProxyManager&) = delete;
+    /// Stops at once where stop() has not been called.
+    ~ProxyManager();
+
+    /// Binds, applies the configuration file, starts all threads. Fails with one line that says what and why.
+    Result<void> start();
+    /// Stops accepting; requests that run may finish, for at most the drain time-out. `hurry`, asked every few
+    /// milliseconds, ends the waiting when it returns true.
+    void stop(bool (*hurry)() = nullptr);
+
+    /// After start(): the port that the first plain listener is bound to; 0 for a Unix socket.
+    std::uint16_t port() const noexcept;
+    /// After start().
+    Router& router() noexcept { return router_; }
+
+  private:
+    std::unique_ptr<app::Proxy> proxy_;
+    Router router_;
+};
+
+}  // namespace penstock

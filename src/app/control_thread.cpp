@@ -1,0 +1,148 @@
+#include "app/control_thread.hpp"
+
+#include <pthread.h>
+
+#include <future>
+#include <utility>
+
+#include "control/config_file.hpp"
+
+
+namespace penstock::app {
+
+namespace {
+
+/// How often Routes that long requests hold are looked at again, as long as there are any.
+constexpr Duration reclaim_period = std::chrono::milliseconds(100);
+
+std::string describe(const control::Refusal& refusal) {
+    std::string text = refusal.detail;
+    for (const auto& error : refusal.errors) {
+        if (!text.empty()) text += "; ";
+        text += error.pointer + ": " + error.detail;
+    }
+    return text;
+}
+
+/// Further lines of an error look like the first, which main() starts with our name.
+std::string join(const control::ConfigErrors& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += (text.empty() ? "" : "\npenstock: ") + line;
+    return text;
+}
+
+}  // namespace
+
+ControlThread::~ControlThread() { stop(); }
+
+// --- other threads ---
+
+Result<void> ControlThread::start(const ControlOptions& options) {
+    std::promise<Result<void>> started;
+    auto outcome = started.get_future();
+    thread_ = std::thread([&] {
+        ::pthread_setname_np(::pthread_self(), "penstock-ctl");
+        started.set_value(set_up(options));
+        if (ring_ != nullptr) run();
+    });
+    auto result = outcome.get();
+    if (!result) stop();
+    return result;
+}
+
+void ControlThread::serve() {
+    ring_->mailbox().post([this] {
+        if (api_server_ != nullptr) api_server_->start();
+        if (api_ != nullptr) api_->set_ready(true);
+    });
+}
+
+void ControlThread::stop_taking_traffic() {
+    ring_->mailbox().post([this] {
+        if (api_ != nullptr) api_->set_ready(false);
+    });
+}
+
+void ControlThread::stop() {
+    if (!thread_.joinable()) return;
+    if (ring_ != nullptr) {
+        ring_->mailbox().post([this] {
+            stopping_ = true;
+            epochs_->release();
+            if (api_server_ != nullptr) api_server_->stop();
+        });
+    }
+    thread_.join();
+}
+
+Result<void> ControlThread::call(Change change) {
+    std::promise<Result<void>> promise;
+    auto outcome = promise.get_future();
+    ring_->mailbox().post([&] {
+        io::spawn(apply(change, [&](Result<void> result) { promise.set_value(std::move(result)); }));
+    });
+    return outcome.get();
+}
+
+std::vector<RouteConfig> ControlThread::routes() {
+    std::promise<std::vector<RouteConfig>> promise;
+    auto outcome = promise.get_future();
+    ring_->mailbox().post([&] {
+        std::vector<RouteConfig> copy;
+        for (const auto& [v_host, route] : configuration_->routes()) copy.push_back(route);
+        promise.set_value(std::move(copy));
+    });
+    return outcome.get();
+}
+
+// --- the control thread ---
+
+Result<void> ControlThread::set_up(const ControlOptions& options) {
+    auto ring = io::Ring::create(options.engine);
+    if (!ring) return Failure{ring.error()};
+    configuration_ = std::make_unique<control::Configuration>(store_, publisher_);
+    if (const auto loaded = configuration_->load(); !loaded) return Failure{Error{describe(loaded.error())}};
+    if (options.config_file) {
+        const auto applied = control::apply_config_file(*options.config_file, *configuration_);
+        if (!applied) return Failure{Error{join(applied.error())}};
+    }
+    ring_ = std::move(*ring);
+    epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
+    publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
+    if (options.admin_listener >= 0) {
+        api_ = std::make_unique<control::Api>(*configuration_, control::AccessRules(options.admin_hosts));
+        api_server_ = std::make_unique<control::ApiServer>(
+            *ring_, options.admin_listener,
+            [this](const control::ApiRequest& request) { return api_->handle(request); }, *epochs_);
+    }
+    return {};
+}
+
+void ControlThread::run() {
+    while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 || reclaiming_) {
+        ring_->wait(never);
+        ring_->run_ready();
+        if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0) io::spawn(reclaim_now_and_then());
+    }
+    api_server_.reset();
+}
+
+io::Task<void> ControlThread::apply(Change& change, std::function<void(Result<void>)> done) {
+    ++calls_;
+    const auto outcome = change(*configuration_);
+    if (!outcome) {
+        done(Failure{Error{describe(outcome.error())}});
+    } else {
+        if (*outcome != 0) co_await epochs_->until_passed(*outcome);
+        done({});
+    }
+    --calls_;
+}
+
+io::Task<void> ControlThread::reclaim_now_and_then() {
+    reclaiming_ = true;
+    while (!stopping_ && publisher_.reclaim() > 0) co_await ring_->sleep(reclaim_period);
+    reclaiming_ = false;
+}
+
+}  // namespace penstock::app

@@ -1,0 +1,58 @@
+// The penstock program: options in, a ProxyManager that runs until a signal ends it.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <variant>
+
+#include <penstock/proxy_manager.hpp>
+
+#include "app/options.hpp"
+#include "app/signals.hpp"
+#include "base/log.hpp"
+
+namespace {
+
+constexpr int exit_refused = 2;
+
+int refuse(const std::string& message) {
+    std::fprintf(stderr, "penstock: %s\n", message.c_str());
+    return exit_refused;
+}
+
+/// On a terminal and without routes: what to type next.
+void greet(const penstock::app::Options& options) {
+    const std::string admin = options.admin.endpoint();
+    const bool is_unix = admin.starts_with("unix:");
+    const std::string url = is_unix ? "--unix-socket " + admin.substr(5) + " http://localhost" : "http://" + admin;
+    std::fprintf(stderr,
+                 "No routes yet. Add the first one:\n"
+                 "  curl -X POST %s/api/v1/routes -H 'Content-Type: application/json' \\\n"
+                 "    -d '{\"vHost\": \"*\", \"backends\": [{\"hostname\": \"127.0.0.1\", \"port\": 3000}]}'\n",
+                 url.c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace penstock;
+    auto parsed = app::parse_options(argc, argv);
+    if (!parsed) return refuse(parsed.error().message);
+    if (const auto* printout = std::get_if<app::Printout>(&*parsed)) {
+        std::fputs(printout->text.c_str(), stdout);
+        return 0;
+    }
+    const auto& options = std::get<app::Options>(*parsed);
+    const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
+    configure_log(options.log_level, options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
+
+    app::block_ending_signals();
+    ProxyManager proxy(options);
+    if (const auto started = proxy.start(); !started) return refuse(started.error().message);
+    if (on_terminal && proxy.router().routes().empty()) greet(options);
+    app::wait_for_ending_signal();
+    log(LogLevel::info, "draining: a second signal ends at once");
+    proxy.stop(&app::another_ending_signal);
+    log(LogLevel::info, "stopped");
+    return 0;
+}

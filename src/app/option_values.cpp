@@ -1,0 +1,134 @@
+#include "app/option_values.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/bytes.hpp"
+
+namespace penstock::app {
+
+namespace {
+
+constexpr unsigned most_workers = 1'024;
+constexpr std::size_t longest_node_name = 64;
+constexpr int first_systemd_fd = 3;
+
+bool is_listening(int fd) {
+    int listening = 0;
+    socklen_t size = sizeof(listening);
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+Failure<Error> wrong(std::string why) { return Failure{Error{std::move(why)}}; }
+
+}  // namespace
+
+Result<ListenOn> parse_listen(std::string_view text) {
+    if (text.starts_with("fd:")) {
+        const auto fd = parse_decimal(text.substr(3), 1 << 20);
+        if (!fd || !is_listening(static_cast<int>(*fd))) return wrong("not a listening socket");
+        return ListenOn(static_cast<int>(*fd));
+    }
+    const auto address = net::Address::parse_endpoint(text);
+    if (!address) return wrong("ADDR:PORT, [V6]:PORT, unix:PATH or fd:N is wanted");
+    return ListenOn(*address);
+}
+
+Result<net::Address> parse_admin(std::string_view text) {
+    const auto address = net::Address::parse_endpoint(text);
+    if (!address) return wrong("ADDR:PORT or unix:PATH is wanted");
+    if (address->family() != AF_UNIX && !address->is_loopback()) {
+        return wrong("only a loopback address or unix:PATH, as long as tokens and TLS are not supported");
+    }
+    return *address;
+}
+
+Result<net::Network> parse_network(std::string_view text) {
+    const auto network = net::Network::parse(text);
+    if (!network) return wrong("an address block like 10.0.0.0/8 is wanted");
+    return *network;
+}
+
+Result<std::string> parse_node_name(std::string_view text) {
+    // A token (RFC 9110) and a structured-field token (RFC 8941) at once: it stands in Via and in Proxy-Status.
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    const bool fits = !text.empty() && text.size() <= longest_node_name && is_letter(text.front()) &&
+                      std::all_of(text.begin(), text.end(), [&](char c) {
+                          return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
+                      });
+    if (!fits) return wrong("a letter, then letters, digits, '-', '.', '_': at most 64");
+    return std::string(text);
+}
+
+Result<unsigned> parse_workers(std::string_view text) {
+    const auto count = parse_decimal(text, most_workers);
+    if (!count || *count == 0) return wrong("a number from 1 to " + std::to_string(most_workers) + " is wanted");
+    return static_cast<unsigned>(*count);
+}
+
+Result<Pinning> parse_pinning(std::string_view text) {
+    if (text == "auto") return Pinning(PinAuto{});
+    if (text == "off") return Pinning(PinOff{});
+    std::vector<unsigned> cpus;
+    bool valid = true;
+    for_each_element(text, [&](std::string_view range) {
+        const std::size_t dash = range.find('-');
+        const auto first = parse_decimal(range.substr(0, dash), CPU_SETSIZE - 1);
+        const auto last = dash == std::string_view::npos ? first : parse_decimal(range.substr(dash + 1), CPU_SETSIZE - 1);
+        valid = valid && first && last && *first <= *last;
+        for (std::uint64_t cpu = first.value_or(1); valid && cpu <= last.value_or(0); ++cpu) {
+            cpus.push_back(static_cast<unsigned>(cpu));
+        }
+    });
+    if (!valid || cpus.empty()) return wrong("auto, off, or CPUs like 0,2-3 are wanted");
+    return Pinning(std::move(cpus));
+}
+
+Result<EngineChoice> parse_engine(std::string_view text) {
+    if (text == "auto") return EngineChoice::automatic;
+    if (text == "uring") return EngineChoice::uring;
+    if (text == "epoll") return EngineChoice::epoll;
+    return wrong("auto, uring or epoll is wanted");
+}
+
+Result<LogLevel> parse_log_level(std::string_view text) {
+    if (text == "debug") return LogLevel::debug;
+    if (text == "info") return LogLevel::info;
+    if (text == "warn") return LogLevel::warn;
+    if (text == "error") return LogLevel::error;
+    if (text == "off") return LogLevel::off;
+    return wrong("debug, info, warn, error or off is wanted");
+}
+
+Result<LogFormat> parse_log_format(std::string_view text) {
+    if (text == "json") return LogFormat::json;
+    if (text == "text") return LogFormat::text;
+    return wrong("json or text is wanted");
+}
+
+Result<void> parse_store(const std::string& text) {
+    if (text == "memory:") return {};
+    if (text.starts_with("sqlite:") || text.starts_with("etcd:")) {
+        return wrong("--store " + text + " is not supported yet; memory: is");
+    }
+    return wrong("--store " + text + ": memory: is wanted");
+}
+
+std::vector<ListenOn> sockets_from_systemd() {
+    const char* pid = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) return {};
+    std::vector<ListenOn> sockets;
+    const auto handed_over = static_cast<int>(parse_decimal(count, 1 << 10).value_or(0));
+    for (int fd = first_systemd_fd; fd < first_systemd_fd + handed_over; ++fd) {
+        if (!is_listening(fd)) continue;
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+        sockets.emplace_back(fd);
+    }
+    return sockets;
+}
+
+}  // namespace penstock::app

@@ -1,0 +1,272 @@
+#include "app/options.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <functional>
+#include <list>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/option_values.hpp"
+#include "base/bytes.hpp"
+#include "base/random.hpp"
+
+namespace penstock::app {
+
+namespace {
+
+struct Unbuilt {
+    const char* flag;
+    const char* accepted;  // the value that changes nothing; null: none
+};
+
+/// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
+constexpr std::array unbuilt_flags{
+    Unbuilt{"--https", nullptr},           Unbuilt{"--https-public-port", nullptr},
+    Unbuilt{"--admin-cert", nullptr},      Unbuilt{"--admin-key", nullptr},
+    Unbuilt{"--admin-client-ca", nullptr}, Unbuilt{"--admin-token-file", nullptr},
+    Unbuilt{"--access-log", "off"},        Unbuilt{"--resolver", nullptr},
+    Unbuilt{"--auth-threads", "1"},        Unbuilt{"--otlp", nullptr},
+    Unbuilt{"--watchdog", nullptr},
+};
+constexpr std::array unbuilt_switches{"--proxy-protocol", "--config-always"};
+
+std::string environment_name(const std::string& flag) {
+    std::string name = "PENSTOCK_";
+    for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+    return name;
+}
+
+/// The flags as text, as CLI11 found them; converted by convert().
+class CommandLine {
+  public:
+    CommandLine() : app_("A reverse proxy whose routes change while it runs.", "penstock") {
+        app_.set_help_flag("-h,--help", "Print this help");
+        app_.add_flag("--version", version_, "Print the versions of all parts, and the engines this kernel allows");
+        app_.footer("Every flag can stand in the environment as PENSTOCK_<FLAG>, e.g. PENSTOCK_MAX_HEADERS=50.\n"
+                    "Durations: 500ms, 60s, 5m. Sizes: 16k, 64m, 1g.");
+        app_.get_formatter()->column_width(34);
+    }
+
+    void list(const std::string& group, const std::string& flag, const std::string& type, const std::string& help,
+              std::function<Result<void>(const std::string&)> take, const std::string& fallback = {}) {
+        Flag& entry = add(flag, std::move(take));
+        auto* option = app_.add_option(flag, entry.values, help)->delimiter(',')->type_name(type)->group(group);
+        option->envname(environment_name(flag));
+        if (!fallback.empty()) option->default_str(fallback);
+    }
+
+    void one(const std::string& group, const std::string& flag, const std::string& type, const std::string& help,
+             std::function<Result<void>(const std::string&)> take, const std::string& fallback = {}) {
+        Flag& entry = add(flag, std::move(take));
+        entry.values.resize(1);
+        auto* option = app_.add_option(flag, entry.values[0], help)->type_name(type)->group(group);
+        option->envname(environment_name(flag));
+        if (!fallback.empty()) option->default_str(fallback);
+    }
+
+    void refuse_unbuilt() {
+        const auto refused = [](const std::string& flag) {
+            return [flag](const std::string&) -> Result<void> {
+                return Failure{Error{flag + " is not supported yet"}};
+            };
+        };
+        for (const Unbuilt& unbuilt : unbuilt_flags) {
+            const std::string flag = unbuilt.flag;
+            const std::string accepted = unbuilt.accepted == nullptr ? "" : unbuilt.accepted;
+            one("", flag, "", "", [=](const std::string& value) -> Result<void> {
+                if (!accepted.empty() && value == accepted) return {};
+                return Failure{Error{flag + " is not supported yet"}};
+            });
+        }
+        for (const std::string flag : unbuilt_switches) {
+            Flag& entry = add(flag, refused(flag));
+            app_.add_flag_callback(flag, [&entry] { entry.values = {"on"}; })
+                ->group("")
+                ->envname(environment_name(flag));
+        }
+        app_.add_subcommand("check")->group("")->prefix_command()->callback([] {
+            throw CLI::RuntimeError("penstock check is not supported yet", 2);
+        });
+    }
+
+    /// Empty: go on and convert().
+    Result<std::optional<Printout>> parse(int argc, const char* const* argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::CallForHelp&) {
+            return std::optional(Printout{app_.help()});
+        } catch (const CLI::ParseError& error) {
+            std::string message = error.what();
+            for (char& c : message) {
+                if (c == '\n') c = ' ';
+            }
+            return Failure{Error{message + " (--help lists the flags)"}};
+        }
+        if (version_) return std::optional(Printout{version_text()});
+        return std::optional<Printout>();
+    }
+
+    Result<void> convert() {
+        for (auto& flag : flags_) {
+            for (const std::string& value : flag.values) {
+                if (value.empty()) continue;
+                const auto taken = flag.take(value);
+                if (!taken) return taken;
+            }
+        }
+        return {};
+    }
+
+  private:
+    struct Flag {
+        std::string name;
+        std::function<Result<void>(const std::string&)> take;
+        std::vector<std::string> values;
+    };
+
+    Flag& add(const std::string& name, std::function<Result<void>(const std::string&)> take) {
+        return flags_.emplace_back(Flag{name, std::move(take), {}});
+    }
+
+    CLI::App app_;
+    std::list<Flag> flags_;  // a list: CLI11 keeps references to the values
+    bool version_ = false;
+};
+
+void describe_listening(CommandLine& line, Options& options) {
+    const std::string group = "Listening";
+    line.list(group, "--http", "ADDR", "Listen here: ADDR:PORT, [::]:80, unix:PATH, fd:N; repeatable",
+              [&](const std::string& text) {
+                  return assign(options.http, text, "--http", &parse_listen);
+              },
+              "0.0.0.0:8080");
+    line.one(group, "--admin", "ADDR", "The REST API: a loopback ADDR:PORT, or unix:PATH",
+             [&](const std::string& text) { return assign(options.admin, text, "--admin", &parse_admin); },
+             "127.0.0.1:9080");
+    line.list(group, "--admin-host", "NAME", "A further Host name that the API answers to; repeatable",
+              [&](const std::string& text) -> Result<void> {
+                  options.admin_hosts.push_back(to_lower(text));
+                  return {};
+              });
+    line.list(group, "--trusted-proxy", "CIDR", "Whose X-Forwarded-* fields are believed; repeatable",
+              [&](const std::string& text) {
+                  return assign(options.proxy.trusted_proxies, text, "--trusted-proxy", &parse_network);
+              });
+    line.one(group, "--node-name", "NAME", "The name in Via and Proxy-Status",
+             [&](const std::string& text) {
+                 return assign(options.proxy.node_name, text, "--node-name", &parse_node_name);
+             },
+             "penstock- and 8 random hex digits");
+}
+
+void describe_threads(CommandLine& line, Options& options) {
+    const std::string group = "Threads and engine";
+    line.one(group, "--workers", "N", "Data-plane threads",
+             [&](const std::string& text) { return assign(options.workers, text, "--workers", &parse_workers); },
+             "one for each allowed CPU");
+    line.one(group, "--pin", "MODE", "auto, off, or the CPUs to pin workers to: 0,2-3",
+             [&](const std::string& text) { return assign(options.pinning, text, "--pin", &parse_pinning); }, "auto");
+    line.one(group, "--io", "ENGINE", "auto, uring or epoll",
+             [&](const std::string& text) { return assign(options.engine, text, "--io", &parse_engine); }, "auto");
+}
+
+void describe_limits(CommandLine& line, Options& options) {
+    const std::string group = "Limits";
+    proxy::Settings& settings = options.proxy;
+    const auto number = [&](const char* flag, const char* help, const char* fallback, std::uint64_t most, auto& into) {
+        line.one(group, flag, "N", help, [flag, most, &into](const std::string& text) {
+            return assign_number(into, text, flag, most);
+        }, fallback);
+    };
+    const auto size = [&](const char* flag, const char* help, const char* fallback, std::uint64_t least,
+                          std::uint64_t most, auto& into) {
+        line.one(group, flag, "SIZE", help, [flag, least, most, &into](const std::string& text) {
+            return assign_size(into, text, flag, least, most);
+        }, fallback);
+    };
+    line.one(group, "--max-connections", "N", "Client connections over all workers",
+             [&](const std::string& text) -> Result<void> {
+                 options.max_connections.emplace();
+                 return assign_number(*options.max_connections, text, "--max-connections", 100'000'000, 1);
+             },
+             "from RLIMIT_NOFILE");
+    number("--max-per-address", "Client connections of one address, 0: no limit", "0", UINT32_MAX,
+           settings.max_per_address);
+    size("--min-rate", "A body slower than this a second, after 30s, is cut (408); 0: off", "500", 0,
+         std::uint64_t{1} << 40, settings.min_rate);
+    size("--max-header-bytes", "A request's whole head (431)", "32k", 256, 96 * 1024, settings.head.header_bytes);
+    number("--max-headers", "Fields of a request, at most 256 (431)", "100", 256, settings.head.headers);
+    size("--max-uri", "A request's target (414)", "8k", 16, 64 * 1024, settings.head.uri);
+}
+
+void describe_timeouts(CommandLine& line, Options& options) {
+    const std::string group = "Time-outs";
+    proxy::Settings& settings = options.proxy;
+    const auto duration = [&](const char* flag, const char* help, const char* fallback, auto& into) {
+        line.one(group, flag, "TIME", help,
+                 [flag, &into](const std::string& text) { return assign_duration(into, text, flag); }, fallback);
+    };
+    duration("--header-timeout", "A request's full head", "10s", settings.header_timeout);
+    duration("--idle-timeout", "An idle keep-alive connection", "60s", settings.idle_timeout);
+    duration("--body-timeout", "Between two reads or writes of a body", "30s", settings.body_timeout);
+    duration("--connect-timeout", "TCP connect to a backend", "2s", settings.connect_timeout);
+    duration("--response-timeout", "Last request byte to response head", "60s", settings.response_timeout);
+    duration("--drain-timeout", "What SIGTERM gives running requests", "30s", options.drain_timeout);
+}
+
+void describe_process(CommandLine& line, Options& options) {
+    const std::string group = "Process";
+    const auto text_into = [](std::optional<std::string>& into) {
+        return [&into](const std::string& text) -> Result<void> {
+            into = text;
+            return {};
+        };
+    };
+    line.one(group, "--config", "FILE", "A configuration document applied at start", text_into(options.config_file));
+    line.one(group, "--store", "URL", "Where configuration lives; memory: is the only store yet", &parse_store,
+             "memory:");
+    line.one(group, "--log-level", "LEVEL", "debug, info, warn, error or off",
+             [&](const std::string& text) { return assign(options.log_level, text, "--log-level", &parse_log_level); },
+             "info");
+    line.one(group, "--log-format", "FORMAT", "json or text",
+             [&](const std::string& text) {
+                 return assign(options.log_format, text, "--log-format", &parse_log_format);
+             },
+             "text on a terminal, else json");
+    line.one(group, "--user", "NAME", "Run as this user once the sockets are bound", text_into(options.user));
+    line.one(group, "--group", "NAME", "Run as this group once the sockets are bound", text_into(options.group));
+    line.one(group, "--pid-file", "FILE", "Write the process id here", text_into(options.pid_file));
+}
+
+std::string random_node_name() {
+    Random random;
+    return fmt::format("penstock-{:08x}", random.next() & 0xffffffff);
+}
+
+}  // namespace
+
+Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv) {
+    Options options;
+    options.admin = *net::Address::parse("127.0.0.1", 9080);
+    options.proxy.node_name = random_node_name();
+    CommandLine line;
+    describe_listening(line, options);
+    describe_threads(line, options);
+    describe_limits(line, options);
+    describe_timeouts(line, options);
+    describe_process(line, options);
+    line.refuse_unbuilt();
+    auto printout = line.parse(argc, argv);
+    if (!printout) return Failure{printout.error()};
+    if (*printout) return std::variant<Options, Printout>(std::move(**printout));
+    if (const auto converted = line.convert(); !converted) return Failure{converted.error()};
+    if (options.http.empty()) options.http = sockets_from_systemd();
+    if (options.http.empty()) options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
+    return std::variant<Options, Printout>(std::move(options));
+}
+
+}  // namespace penstock::app

@@ -1,0 +1,58 @@
+// Options: the command line and the environment as plain data (SPEC section 1).
+//
+// Read once, at start, on the main thread. Errors are one line that names the flag; main() prints it and exits 2.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <penstock/result.hpp>
+
+#include "base/log.hpp"
+#include "net/address.hpp"
+#include "proxy/settings.hpp"
+
+namespace penstock::app {
+
+/// Where clients are listened for: an address to bind, or a descriptor that was handed over listening.
+using ListenOn = std::variant<net::Address, int>;
+
+enum class EngineChoice : std::uint8_t { automatic, uring, epoll };
+
+struct PinAuto {};
+struct PinOff {};
+using Pinning = std::variant<PinAuto, PinOff, std::vector<unsigned>>;  // or these CPUs, in turn
+
+struct Options {
+    std::vector<ListenOn> http;
+    net::Address admin;
+    std::vector<std::string> admin_hosts;
+    std::optional<unsigned> workers;  // empty: one for each CPU that the process may use
+    Pinning pinning;
+    EngineChoice engine = EngineChoice::automatic;
+    std::optional<std::string> config_file;
+    proxy::Settings proxy;
+    std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
+    std::chrono::milliseconds drain_timeout{30'000};
+    LogLevel log_level = LogLevel::info;
+    std::optional<LogFormat> log_format;  // empty: text on a terminal, else JSON
+    std::optional<std::string> user;
+    std::optional<std::string> group;
+    std::optional<std::string> pid_file;
+};
+
+/// A text for stdout and exit 0: --help and --version.
+struct Printout {
+    std::string text;
+};
+
+Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv);
+
+/// What --version prints: our version and commit, the libraries', and the engines that this kernel allows.
+std::string version_text();
+
+}  // namespace penstock::app

@@ -1,0 +1,72 @@
+#include "app/privileges.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace penstock::app {
+
+namespace {
+
+/// Descriptors for listeners, logs, the store and the control plane.
+constexpr std::uint64_t reserved_files = 256;
+/// Descriptors that kept backend connections may hold before clients are counted.
+constexpr std::uint64_t most_pool_files = 4'096;
+
+Failure<Error> failed(const std::string& what) { return Failure{Error{what + ": " + std::strerror(errno)}}; }
+
+}  // namespace
+
+Result<void> drop_privileges(const std::optional<std::string>& user, const std::optional<std::string>& group) {
+    if (!user && !group) return {};
+    const passwd* account = user ? ::getpwnam(user->c_str()) : nullptr;
+    if (user && account == nullptr) return Failure{Error{"--user " + *user + ": no such user"}};
+    const uid_t uid = account != nullptr ? account->pw_uid : ::getuid();
+    gid_t gid = account != nullptr ? account->pw_gid : ::getgid();
+    if (group) {
+        const ::group* entry = ::getgrnam(group->c_str());
+        if (entry == nullptr) return Failure{Error{"--group " + *group + ": no such group"}};
+        gid = entry->gr_gid;
+    }
+    if (user && ::initgroups(user->c_str(), gid) != 0) return failed("--user " + *user);
+    if (!user && ::setgroups(1, &gid) != 0) return failed("--group " + *group);
+    if (::setresgid(gid, gid, gid) != 0) return failed("--group");
+    if (::setresuid(uid, uid, uid) != 0) return failed("--user");
+    // Nobody may find a way back: the kernel must refuse.
+    if (uid != 0 && ::setuid(0) == 0) return Failure{Error{"--user " + *user + ": privileges could not be dropped"}};
+    return {};
+}
+
+std::uint64_t raise_file_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1'024;
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+std::uint64_t default_max_connections(std::uint64_t file_limit) {
+    const std::uint64_t taken = reserved_files + std::min(most_pool_files, file_limit / 4);
+    return file_limit > taken ? std::max<std::uint64_t>((file_limit - taken) / 10 * 9, 16) : 16;
+}
+
+Result<void> PidFile::write(const std::string& path) {
+    std::ofstream file(path, std::ios::trunc);
+    file << ::getpid() << '\n';
+    file.close();
+    if (!file) return failed("--pid-file " + path);
+    path_ = path;
+    return {};
+}
+
+PidFile::~PidFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+}  // namespace penstock::app

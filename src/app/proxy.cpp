@@ -1,0 +1,173 @@
+#include "app/proxy.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "app/cpus.hpp"
+#include "base/log.hpp"
+#include "net/listen.hpp"
+
+namespace penstock::app {
+
+namespace {
+
+/// How often a stop looks whether the workers have finished.
+constexpr auto stop_poll = std::chrono::milliseconds(5);
+
+}  // namespace
+
+Proxy::Proxy(Result<Options> options) : control_(publisher_) {
+    if (options) options_ = std::move(*options);
+    else wrong_options_ = options.error();
+}
+
+Proxy::~Proxy() {
+    if (running_) stop([] { return true; });
+    close_listeners();
+}
+
+Result<void> Proxy::start() {
+    if (wrong_options_) return Failure{*wrong_options_};
+    ::signal(SIGPIPE, SIG_IGN);  // a peer that closes early is an errno, not an end
+    const auto engine = choose_engine();
+    if (!engine) return Failure{engine.error()};
+    const std::uint64_t files = raise_file_limit();
+    options_.proxy.max_connections = options_.max_connections.value_or(default_max_connections(files));
+    limits_ = std::make_unique<proxy::ConnectionLimits>(options_.proxy.max_connections,
+                                                        options_.proxy.max_per_address);
+    const auto places = place_workers(options_);
+    if (auto listening = listen(places.size()); !listening) return listening;
+    if (options_.pid_file) {
+        if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
+    }
+    // The configuration file is read, like the sockets bound, with the rights that the process was started with.
+    const ControlOptions control{.engine = *engine,
+                                 .admin_listener = admin_listener_,
+                                 .admin_hosts = options_.admin_hosts,
+                                 .config_file = options_.config_file};
+    if (auto started = control_.start(control); !started) return started;
+    running_ = true;
+    if (auto dropped = drop_privileges(options_.user, options_.group); !dropped) return dropped;
+    if (auto started = start_workers(*engine, places); !started) return started;
+    control_.serve();
+    log(LogLevel::info, "serving",
+        {{"workers", workers_.size()}, {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
+    return {};
+}
+
+Result<io::Engine> Proxy::choose_engine() const {
+    if (options_.engine == EngineChoice::epoll) return io::Engine::epoll;
+    const auto probed = io::probe_uring();
+    if (probed) return io::Engine::uring;
+    if (options_.engine == EngineChoice::uring) {
+        return Failure{Error{"--io uring: " + probed.error().message}};
+    }
+    log(LogLevel::warn, "io_uring cannot be used, epoll is", {{"reason", probed.error().message}});
+    return io::Engine::epoll;
+}
+
+// --- listeners ---
+
+Result<void> Proxy::listen(std::size_t workers) {
+    worker_listeners_.resize(workers);
+    for (const ListenOn& where : options_.http) {
+        if (const auto* address = std::get_if<net::Address>(&where)) {
+            if (auto listening = listen_for_clients(*address, workers); !listening) return listening;
+        } else {
+            listening_.push_back({.fd = std::get<int>(where), .unix_path = {}});
+            for (auto& listeners : worker_listeners_) listeners.push_back(listening_.back().fd);
+        }
+    }
+    port_ = net::Address::local_of(listening_.front().fd).port();
+    if (options_.admin.family() == AF_UNSPEC) return {};
+    auto fd = net::listen_on(options_.admin);
+    if (!fd) return Failure{fd.error()};
+    admin_listener_ = *fd;
+    const bool is_unix = options_.admin.family() == AF_UNIX;
+    listening_.push_back({.fd = *fd, .unix_path = is_unix ? options_.admin.endpoint().substr(5) : ""});
+    return {};
+}
+
+Result<void> Proxy::listen_for_clients(const net::Address& address, std::size_t workers) {
+    if (address.family() == AF_UNIX) {  // no SO_REUSEPORT there: the workers share one socket
+        auto fd = net::listen_on(address);
+        if (!fd) return Failure{fd.error()};
+        listening_.push_back({.fd = *fd, .unix_path = address.endpoint().substr(5)});
+        for (auto& listeners : worker_listeners_) listeners.push_back(*fd);
+        return {};
+    }
+    auto group = net::listen_shared(address, workers);
+    if (!group) return Failure{group.error()};
+    for (std::size_t worker = 0; worker < workers; ++worker) {
+        listening_.push_back({.fd = (*group)[worker], .unix_path = {}});
+        worker_listeners_[worker].push_back((*group)[worker]);
+    }
+    return {};
+}
+
+void Proxy::close_listeners() {
+    for (const Listening& listening : listening_) {
+        ::close(listening.fd);
+        if (!listening.unix_path.empty()) ::unlink(listening.unix_path.c_str());
+    }
+    listening_.clear();
+}
+
+// --- threads ---
+
+Result<void> Proxy::start_workers(io::Engine engine, const std::vector<std::optional<unsigned>>& places) {
+    // Called on the control thread, which takes nothing that could retire a backend before serve().
+    publisher_.on_backend_gone([this](snapshot::BackendName backend) {
+        for (auto& worker : workers_) worker->retire_backend(backend);
+    });
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        workers_.push_back(std::make_unique<proxy::Worker>(
+            proxy::WorkerOptions{static_cast<unsigned>(i), places[i], engine, worker_listeners_[i]},
+            options_.proxy, *limits_, publisher_));
+        if (auto started = workers_.back()->start(); !started) {
+            workers_.pop_back();
+            return started;
+        }
+    }
+    return {};
+}
+
+bool Proxy::workers_finished() const {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->finished(); });
+}
+
+void Proxy::drain_workers(bool (*hurry)()) {
+    const TimePoint deadline = Clock::now() + options_.drain_timeout;
+    for (auto& worker : workers_) worker->drain();
+    while (!workers_finished() && Clock::now() < deadline && !(hurry != nullptr && hurry())) {
+        std::this_thread::sleep_for(stop_poll);
+    }
+    for (auto& worker : workers_) worker->abort();
+    for (auto& worker : workers_) worker->join();
+}
+
+void Proxy::stop(bool (*hurry)()) {
+    if (!running_) return;
+    running_ = false;
+    control_.stop_taking_traffic();
+    drain_workers(hurry);
+    control_.stop();
+    workers_.clear();
+    close_listeners();
+}
+
+// --- changes ---
+
+Result<void> Proxy::change(ControlThread::Change change) {
+    if (!running_) return Failure{Error{"the proxy is not running"}};
+    return control_.call(std::move(change));
+}
+
+std::vector<RouteConfig> Proxy::routes() {
+    return running_ ? control_.routes() : std::vector<RouteConfig>{};
+}
+
+}  // namespace penstock::app

@@ -1,0 +1,79 @@
+#include <penstock/proxy_manager.hpp>
+
+#include "app/options.hpp"
+#include "app/proxy.hpp"
+#include "model/route.hpp"
+#include "model/validate.hpp"
+
+namespace penstock {
+
+namespace {
+
+/// The command line's defaults with what an embedding program has chosen.
+Result<app::Options> options_of(const ProxyOptions& chosen) {
+    const char* const argv[] = {"penstock"};
+    auto parsed = app::parse_options(1, argv);
+    if (!parsed) return Failure{parsed.error()};
+    auto options = std::get<app::Options>(std::move(*parsed));
+    const auto address = net::Address::parse(chosen.address, chosen.port);
+    if (!address) return Failure{Error{"not an address: " + chosen.address}};
+    options.http = {*address};
+    options.admin = net::Address();
+    if (!chosen.admin.empty()) {
+        const auto admin = net::Address::parse_endpoint(chosen.admin);
+        if (!admin) return Failure{Error{"not an address: " + chosen.admin}};
+        options.admin = *admin;
+    }
+    if (chosen.workers != 0) options.workers = chosen.workers;
+    options.drain_timeout = chosen.drain_timeout;
+    return options;
+}
+
+control::Configuration::Outcome refuse(model::FieldErrors errors) {
+    return Failure{control::Refusal{.detail = {}, .errors = std::move(errors)}};
+}
+
+control::Configuration::Outcome put(control::Configuration& configuration, const RouteConfig& route,
+                                    bool may_replace) {
+    model::Draft<RouteConfig> draft{.value = route, .errors = {}};
+    model::check(draft);
+    if (!draft.errors.empty()) return refuse(std::move(draft.errors));
+    if (!may_replace && configuration.find(draft.value.v_host) != nullptr) {
+        return refuse({{.pointer = "/vHost", .detail = "has a route already"}});
+    }
+    model::complete_ids(draft.value);
+    return configuration.put(std::move(draft.value));
+}
+
+}  // namespace
+
+ProxyManager::ProxyManager(const ProxyOptions& options)
+    : proxy_(std::make_unique<app::Proxy>(options_of(options))), router_(*proxy_) {}
+
+ProxyManager::ProxyManager(const app::Options& options)
+    : proxy_(std::make_unique<app::Proxy>(Result<app::Options>(options))), router_(*proxy_) {}
+
+ProxyManager::~ProxyManager() = default;
+
+Result<void> ProxyManager::start() { return proxy_->start(); }
+void ProxyManager::stop(bool (*hurry)()) { proxy_->stop(hurry); }
+std::uint16_t ProxyManager::port() const noexcept { return proxy_->port(); }
+
+Result<void> Router::add_route(const RouteConfig& route) {
+    return proxy_->change([&](control::Configuration& configuration) { return put(configuration, route, false); });
+}
+
+Result<void> Router::set_route(const RouteConfig& route) {
+    return proxy_->change([&](control::Configuration& configuration) { return put(configuration, route, true); });
+}
+
+Result<void> Router::remove_route(std::string_view v_host) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        if (configuration.find(v_host) == nullptr) return refuse({{.pointer = "/vHost", .detail = "has no route"}});
+        return configuration.remove(std::string(v_host));
+    });
+}
+
+std::vector<RouteConfig> Router::routes() const { return proxy_->routes(); }
+
+}  // namespace penstock
