@@ -96,7 +96,7 @@ std::optional<Refusal> judge_target(RequestHead& head) noexcept {
         head.path = target;
         return std::nullopt;
     }
-    if (target.starts_with('/')) {
+    if (target.starts_with('/') || head.method == Method::connect) {  // CONNECT: refused by whoever asked for the head
         head.path = target;
         return std::nullopt;
     }
@@ -126,7 +126,7 @@ std::optional<Refusal> judge_host(RequestHead& head) noexcept {
     if (!absolute.empty()) {
         if (!parse_authority(absolute, head)) return Refusal{Status::bad_request, "malformed authority"};
         head.authority = absolute;
-    } else if (head.target.starts_with('/') || head.target == "*") {
+    } else if (head.path.data() == head.target.data()) {
         head.authority = head.fields.value(*host);
     } else {
         return Refusal{Status::bad_request, "malformed authority"};

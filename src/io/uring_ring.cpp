@@ -174,13 +174,7 @@ void UringRing::complete_socket(const Completed& completed) {
         case Operation::receive: complete_receive(socket, completed); return;
         case Operation::receive_once: complete_receive_once(socket, completed.result); return;
         case Operation::send: complete_send(socket, completed.result); return;
-        case Operation::hangup:
-            socket.hangup_armed_ = false;
-            if (completed.result > 0) {
-                socket.end_input(ECONNRESET);
-                socket.input_changed();
-            }
-            return;
+        case Operation::hangup: complete_hangup(socket, completed); return;
         default: return;
     }
 }
@@ -242,6 +236,14 @@ void UringRing::complete_receive_once(Socket& socket, int result) noexcept {
     socket.input_changed();
     // Between two single receives a reset would go unseen.
     if (socket.fd_ >= 0 && !socket.input_ended_) watch_hangup(socket);
+}
+
+void UringRing::complete_hangup(Socket& socket, const Completed& completed) noexcept {
+    if ((completed.flags & IORING_CQE_F_MORE) == 0) socket.hangup_armed_ = false;
+    // A FIN (POLLRDHUP) is reported unasked; it is read in its place behind the bytes.
+    if (completed.result < 0 || (completed.result & (POLLERR | POLLHUP)) == 0) return;
+    socket.end_input(ECONNRESET);
+    socket.input_changed();
 }
 
 void UringRing::complete_send(Socket& socket, int result) noexcept {
@@ -316,7 +318,8 @@ void UringRing::watch_hangup(Socket& socket) noexcept {
     if (socket.hangup_armed_ || socket.watcher_ == nullptr || socket.input_error_ != 0) return;
     socket.hangup_armed_ = true;
     io_uring_sqe& sqe = next_sqe();
-    io_uring_prep_poll_add(&sqe, socket.fd_, POLLERR | POLLHUP);
+    // Multishot, and so edge-triggered: after a FIN has been reported once, it still waits for a reset.
+    io_uring_prep_poll_multishot(&sqe, socket.fd_, POLLERR | POLLHUP);
     io_uring_sqe_set_data64(&sqe, tag(Operation::hangup, socket));
 }
 

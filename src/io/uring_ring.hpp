@@ -69,6 +69,7 @@ class UringRing final : public Ring {
     void complete_closing(Socket& socket, Operation operation, const Completed& completed) noexcept;
     void complete_receive(Socket& socket, const Completed& completed) noexcept;
     void complete_receive_once(Socket& socket, int result) noexcept;
+    void complete_hangup(Socket& socket, const Completed& completed) noexcept;
     void complete_send(Socket& socket, int result) noexcept;
     void complete_accept(const Completed& completed);
     void receive_terminated(Socket& socket) noexcept;

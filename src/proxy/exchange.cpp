@@ -39,6 +39,11 @@ bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 section 9.2.
     return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
 }
 
+bool same_protocol(std::string_view a, std::string_view b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+}
+
 OwnResponse refusal(Status status, std::string_view reason) noexcept {
     return response_to_refusal({status, reason});
 }
@@ -56,7 +61,8 @@ Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
     client_.exchange_ = this;
     worker_.note_exchange();
     client_reader_.give(std::move(unread));
-    client_reader_.limit_chunk_overhead(worker_.settings().head.header_bytes);
+    const http::h1::HeadLimits& limits = worker_.settings().head;
+    client_reader_.limit_chunk_overhead(limits.header_bytes, limits.headers);
 }
 
 Exchange::~Exchange() {
@@ -238,7 +244,7 @@ io::Task<void> Exchange::receive_response() {
     }
     final_head_read_ = true;
     if (response_.status == 101) {
-        if (upgrade_.empty() || response_.upgrade.empty()) {
+        if (upgrade_.empty() || !same_protocol(response_.upgrade, upgrade_)) {
             fail(refusal(Status::bad_gateway, "the backend switched protocols unasked"));
         }
         co_return;  // switch_protocols() follows once the request is wholly sent
@@ -267,7 +273,7 @@ void Exchange::response_failed(const ReadResult& read) noexcept {
 io::Task<void> Exchange::pass_interim() {
     if (request_.minor_version == 0) co_return;  // HTTP/1.0 knows no 1xx
     HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = {}, .client_framing = {}});
+    write_client_head(head, response_, {.settings = worker_.settings(), .date = {}});
     iovec piece = http::h1::piece_of(head.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
     if (error != 0) abort(error);
@@ -278,13 +284,13 @@ io::Task<void> Exchange::answer() {
     backend_reader_->start_body(framing);
     const bool has_end = framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
     const bool is_1_0 = request_.minor_version == 0;
-    chunked_to_client_ = !has_end && !is_1_0;
+    chunked_to_client_ = !has_end && !is_1_0;  // HTTP/1.0 knows no chunks: the connection's end is the body's
     client_keeps_ = may_keep_client() && (has_end || chunked_to_client_);
     HeadBuffer head(worker_.ring().buffers());
     write_client_head(head, response_,
                       {.settings = worker_.settings(),
                        .date = worker_.date(),
-                       .client_framing = {chunked_to_client_ ? BodyFraming::Kind::chunked : framing.kind, 0},
+                       .chunked = chunked_to_client_,
                        .keep_alive = client_keeps_,
                        .client_is_1_0 = is_1_0});
     if (head.overflowed()) {
@@ -302,7 +308,7 @@ io::Task<void> Exchange::answer() {
 
 io::Task<void> Exchange::switch_protocols() {
     HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = worker_.date(), .client_framing = {}});
+    write_client_head(head, response_, {.settings = worker_.settings(), .date = worker_.date()});
     response_started_ = true;
     iovec piece = http::h1::piece_of(head.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);

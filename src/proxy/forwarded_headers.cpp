@@ -102,6 +102,20 @@ void write_connection(HeadBuffer& out, const http::RequestHead& request, std::st
     if (request.accepts_trailers) out.append("TE: trailers\r\n");
 }
 
+void write_client_connection(HeadBuffer& out, const http::ResponseHead& response, const ResponseContext& context) {
+    // 101 says what is switched to, 426 what would have to be (RFC 9110 section 15.5.22).
+    const bool names_protocol = response.status == 101 || (response.status == 426 && !response.upgrade.empty());
+    if (names_protocol) {
+        out.append_field("Upgrade", response.upgrade);
+        out.append(context.keep_alive ? "Connection: upgrade\r\n" : "Connection: upgrade, close\r\n");
+    } else if (!context.keep_alive) {
+        out.append("Connection: close\r\n");
+    } else if (context.client_is_1_0) {
+        out.append("Connection: keep-alive\r\n");
+    }
+    if (context.chunked) out.append("Transfer-Encoding: chunked\r\n");
+}
+
 }  // namespace
 
 std::string_view allowed_upgrade(const http::RequestHead& request, const snapshot::Route& route) noexcept {
@@ -173,7 +187,6 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request, const Requ
 }
 
 void write_client_head(HeadBuffer& out, http::ResponseHead& response, const ResponseContext& context) {
-    const bool switching = response.status == 101;
     const bool interim = response.is_interim();
     bool has_date = false;
     for (auto& entry : response.fields) {
@@ -186,16 +199,7 @@ void write_client_head(HeadBuffer& out, http::ResponseHead& response, const Resp
     http::h1::write_kept_fields(out, response.fields, response.bytes.data() + response.bytes.size());
     if (!has_date && !interim) out.append_field("Date", context.date);
     write_via(out, response.minor_version, context.settings.node_name);
-    if (switching) {
-        out.append("Connection: upgrade\r\n");
-        out.append_field("Upgrade", response.upgrade);
-    } else if (!interim) {
-        if (context.client_framing.kind == http::BodyFraming::Kind::chunked) {
-            out.append("Transfer-Encoding: chunked\r\n");
-        }
-        if (!context.keep_alive) out.append("Connection: close\r\n");
-        else if (context.client_is_1_0) out.append("Connection: keep-alive\r\n");
-    }
+    if (!interim) write_client_connection(out, response, context);
     out.append("\r\n");
 }
 

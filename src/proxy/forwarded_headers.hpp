@@ -36,9 +36,9 @@ void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request, 
 
 struct ResponseContext {
     const Settings& settings;
-    std::string_view date;           // used where the backend gave none
-    http::BodyFraming client_framing;  // as the client will get the body
-    bool keep_alive = true;          // of the client connection
+    std::string_view date;   // used where the backend gave none
+    bool chunked = false;    // as the client will get the body
+    bool keep_alive = true;  // of the client connection
     bool client_is_1_0 = false;
 };
 

@@ -160,7 +160,7 @@ bool Parser::count_overhead(std::size_t bytes) noexcept {
 }
 
 bool Parser::add_trailer() noexcept {
-    const bool fits = count_overhead(4);
+    const bool fits = count_overhead(4) && ++trailer_count_ <= most_trailers_;
     if (may_trail(field_id(trailer_name_))) {
         const std::string_view value = trim_ows(trailer_value_);
         trailers_.append(trailer_name_).append(": ").append(value).append("\r\n");
@@ -175,7 +175,7 @@ bool Parser::parse_fields(std::string_view bytes, FieldList& fields) noexcept {
     fields.clear(bytes.data());
     fields_ = &fields;
     list_full_ = false;
-    overhead_ = 0;
+    overhead_ = trailer_count_ = 0;
     trailers_.clear();
     const llhttp_errno_t error = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
     fields_ = nullptr;

@@ -50,8 +50,11 @@ class Parser {
     /// After the last chunk: the trailer section, "name: value CRLF" each, without fields that frame or route.
     std::string_view trailers() const noexcept { return trailers_; }
 
-    /// Extensions and trailers of one message, in bytes, past which decode_chunks() calls it malformed.
-    void limit_chunk_overhead(std::uint32_t bytes) noexcept { most_overhead_ = bytes; }
+    /// Extensions and trailers of one message, in bytes and in fields, past which decode_chunks() calls it malformed.
+    void limit_chunk_overhead(std::uint32_t bytes, std::uint32_t trailers) noexcept {
+        most_overhead_ = bytes;
+        most_trailers_ = trailers;
+    }
 
   private:
     struct Callbacks;
@@ -69,6 +72,8 @@ class Parser {
     char* write_at_ = nullptr;
     std::uint32_t most_overhead_ = 32 * 1024;
     std::uint32_t overhead_ = 0;
+    std::uint32_t most_trailers_ = 100;
+    std::uint32_t trailer_count_ = 0;
     std::string trailer_name_;
     std::string trailer_value_;
     std::string trailers_;

@@ -24,6 +24,13 @@ ReadResult refuse(Status status, std::string_view reason) noexcept {
     return {.outcome = ReadOutcome::refused, .refusal = {status, reason}};
 }
 
+/// Not HTTP at all (HTTP/0.9, another protocol) is told by its first bytes: nobody waits for more of it.
+bool may_become_response(std::string_view bytes) noexcept {
+    constexpr std::string_view start = "HTTP/1.";
+    const std::size_t known = std::min(bytes.size(), start.size());
+    return bytes.substr(0, known) == start.substr(0, known);
+}
+
 }  // namespace
 
 io::BlockRef MessageReader::take_leftover() noexcept {
@@ -120,7 +127,9 @@ io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method met
     head_block_.reset();
     for (;;) {
         const HeadState state = scan_head();
-        if (state == HeadState::malformed) co_return refuse(Status::bad_gateway, "malformed response head");
+        if (state == HeadState::malformed || !may_become_response(unread())) {
+            co_return refuse(Status::bad_gateway, "malformed response head");
+        }
         if (state == HeadState::complete) break;
         if (unread().size() > most_response_head) co_return refuse(Status::bad_gateway, "response head too large");
         io::Received received = co_await socket_.receive(deadline);

@@ -59,7 +59,9 @@ class MessageReader {
     std::uint64_t body_bytes_read() const noexcept { return body_bytes_; }
     /// After the last piece of a chunked body.
     std::string_view trailers() const noexcept { return parser_.trailers(); }
-    void limit_chunk_overhead(std::uint32_t bytes) noexcept { parser_.limit_chunk_overhead(bytes); }
+    void limit_chunk_overhead(std::uint32_t bytes, std::uint32_t trailers) noexcept {
+        parser_.limit_chunk_overhead(bytes, trailers);
+    }
 
     /// What is there without waiting: an empty piece that is not the last where nothing is.
     BodyPiece body_at_hand() noexcept;

@@ -185,6 +185,10 @@ TEST_CASE("a watcher hears of bytes, of a FIN and of a reset that nobody awaits"
         pair.finish();
         run_until(*ring, [&] { return watcher.calls > 0; });
         CHECK(pair.socket->input_ended());
+        for (int i = 0; i < 5; ++i) {
+            ring->wait(ring->now() + milliseconds(2));
+            ring->run_ready();
+        }
         CHECK(pair.socket->input_error() == 0);
         pair.reset();
         run_until(*ring, [&] { return pair.socket->input_error() != 0; });
