@@ -60,7 +60,6 @@ BAD_HEADS = [
     ("a lower-case protocol", b"http/1.1 200 OK\r\nContent-Length: 5\r\n" + BODY),
     ("HTTP/2.0", b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n" + BODY),
     ("HTTP/1.2", b"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n" + BODY),
-    ("HTTP/0.9, a body without a head", b"<html>hello</html>"),
     ("garbage before the status line", b"garbage\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + BODY),
     ("a NUL in the reason", b"HTTP/1.1 200 O\x00K\r\nContent-Length: 5\r\n" + BODY),
     ("a NUL in a field", b"HTTP/1.1 200 OK\r\nX-A: 1\x002\r\nContent-Length: 5\r\n" + BODY),
@@ -84,6 +83,15 @@ BAD_HEADS = [
 @cases([(f"{name} from the backend: 502", raw) for name, raw in BAD_HEADS])
 def bad_head(t, raw):
     bad_gateway(t, raw)
+
+
+@case("HTTP/0.9 from the backend, a body without a head: 502")
+def simple_response(t):
+    def script(backend):
+        backend.read_request()
+        backend.send(b"<html>hello</html>")
+    origin = t.origin(script)
+    equal(t.client().fetch(origin.host).status, 502, "status")
 
 
 @case("a 101 to another protocol than was asked for is 502")

@@ -338,14 +338,3 @@ def slow_answer(t):
     origin = t.origin(script)
     answer = t.client().fetch(origin.host)
     equal((len(answer.fields.get("X-A")), len(answer.body)), (60_000, 1 << 20), "sizes")
-
-
-@case("with one backend down, a request that was not sent goes to the other")
-def retry_elsewhere(t):
-    down, up = t.bare_origin(), t.bare_origin(answers(response("200 OK", b"up")))
-    down.stop_listening()
-    host = t.unique_host()
-    t.proxy.add_route(host, down.backend, up.backend)
-    client = t.client()
-    for _ in range(6):
-        equal(client.fetch(host).text, "up", "the answer")

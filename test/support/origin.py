@@ -61,7 +61,7 @@ class OriginConnection(Peer):
 
 
 class Origin:
-    def __init__(self, script, send_buffer=None, receive_buffer=None, host="127.0.0.1"):
+    def __init__(self, script, send_buffer=None, receive_buffer=None, port=0):
         self.script = script
         self.changed = threading.Condition()
         self.connections = []
@@ -75,7 +75,7 @@ class Origin:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind((host, 0))
+        self.listener.bind(("127.0.0.1", port))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from checks import Skipped
 from peer import PATIENCE
-from proxy import ProxyPool
+from proxy import ProxyPool, binary
 from trial import Trial
 
 _registered = []
@@ -186,6 +186,7 @@ def main(folder):
         print("no case has that in its name", file=sys.stderr)
         return 2
 
+    binary()
     raise_descriptor_limit()
     lock = threading.Lock()
 
@@ -193,9 +194,8 @@ def main(folder):
         with lock:
             if one.outcome == "failed":
                 print(f"FAILED {one.title} ({one.seconds:.1f} s)\n{one.report}\n", flush=True)
-            elif options.verbose:
-                note = f": {one.report}" if one.report else ""
-                print(f"{one.outcome} {one.title} ({one.seconds:.2f} s){note}", flush=True)
+            elif options.verbose and one.outcome == "passed":
+                print(f"passed {one.title} ({one.seconds:.2f} s)", flush=True)
 
     pool = ProxyPool(options.io)
     began = time.monotonic()
@@ -205,8 +205,9 @@ def main(folder):
         print(f"FAILED at the end: {fault}\n")
     count = {outcome: sum(one.outcome == outcome for one in chosen) for outcome in ("passed", "failed", "skipped")}
     failed = count["failed"] + len(faults)
-    if count["skipped"]:
-        print(f"{count['skipped']} skipped")
+    for one in chosen:
+        if one.outcome == "skipped":
+            print(f"skipped {one.title}: {one.report}")
     if options.verbose:
         print(f"{time.monotonic() - began:.1f} s with --io {options.io}")
     print(f"{count['passed']} passed, {failed} failed")

@@ -1,0 +1,211 @@
+"""Limits on connections, rates, descriptors and memory: what is past them waits, is cut or is refused; all recovers."""
+
+import os
+import select
+import socket
+import time
+
+from harness import (PATIENCE, Cut, Silent, answers, at_least, at_most, case, equal, expect, named, request, response)
+
+
+@case("past --max-connections a client waits in the accept queue, and is served when another leaves")
+def max_connections(t):
+    proxy = t.start("--max-connections", "4", workers=2)
+    origin = t.origin(proxy=proxy)
+    inside = [t.client(proxy) for _ in range(4)]
+    for client in inside:
+        equal(client.fetch(origin.host).status, 200, "status within the limit")
+    waiting = [t.client(proxy) for _ in range(3)]
+    for client in waiting:
+        client.send(request(origin.host, "/waited"))
+    readable, _, _ = select.select([client.sock for client in waiting], [], [], 0.5)
+    equal(readable, [], "clients past the limit that heard something")
+    for client in inside:
+        equal(client.fetch(origin.host).status, 200, "status of those inside meanwhile")
+    for number, client in enumerate(inside[:3]):
+        client.close()
+        # Which of the waiting comes next is the kernel's choice; one of them does.
+        ready, _, _ = select.select([one.sock for one in waiting], [], [], 10 * PATIENCE)
+        expect(ready, f"a waiting client is served after {number + 1} have left")
+        served = next(one for one in waiting if one.sock in ready)
+        equal(served.read_response().status, 200, "status of the one that waited")
+        waiting.remove(served)
+
+
+@case("--max-connections counts over all workers, and gives every place back", deadline=60)
+def max_connections_turnover(t):
+    proxy = t.start("--max-connections", "8", workers=4)
+    origin = t.origin(proxy=proxy)
+    for _ in range(t.scaled(25)):
+        clients = [t.client(proxy) for _ in range(16)]
+        for client in clients:
+            client.send(request(origin.host, "/", "Connection: close"))
+        for client in clients:
+            equal(client.read_response().status, 200, "status")
+            client.close()
+
+
+@case("past --max-per-address a client is not served until another of the address leaves")
+def max_per_address(t):
+    proxy = t.start("--max-per-address", "3", workers=2)
+    origin = t.origin(proxy=proxy)
+    inside = [t.client(proxy) for _ in range(3)]
+    for client in inside:
+        equal(client.fetch(origin.host).status, 200, "status within the limit")
+    extra = t.client(proxy)
+    extra.try_send(request(origin.host, "/extra"))
+    try:
+        status = extra.read_response().status
+        expect(status in (429, 503), f"status {status} past the limit")
+    except Cut:
+        pass
+    except Silent:
+        extra.close()
+    equal([target for target in origin.targets if target == b"/extra"], [], "requests past the limit at the origin")
+    for client in inside:
+        equal(client.fetch(origin.host).status, 200, "status of those inside")
+    inside.pop().close()
+
+    def served_again():
+        try:
+            return t.client(proxy).fetch(origin.host).status == 200
+        except (Cut, OSError):
+            return False
+    t.eventually(served_again, "service after one has left")
+
+
+@case("a body slower than --min-rate is 408 after 30 s; a slow but fair one is not", deadline=60)
+def min_rate(t):
+    if t.scaled(10) < 10:
+        t.skip("takes 35 s")
+    origin = t.origin()
+    slow, fair = t.client(), t.client()
+    head = request(origin.host, "/", "Content-Length: 1000000", method="POST")
+    for client in (slow, fair):
+        client.send(head)
+    began = time.monotonic()
+    while slow.quiet_for(0.5) and time.monotonic() - began < 45:
+        slow.try_send(b"x" * 20)      # 40 bytes a second
+        fair.send(b"x" * 2000)        # 4,000 bytes a second
+    took = time.monotonic() - began
+    equal(slow.read_response().status, 408, "status of the slow one")
+    expect(28 < took < 45, f"it was cut after {took:.1f} s")
+    slow.must_close()
+    expect(fair.quiet_for(1), "the fair one goes on")
+    fair.send(b"x" * (1000000 + len(head) - fair.bytes_sent))
+    equal(fair.read_response().status, 200, "status of the fair one")
+
+
+@case("out of descriptors it serves what it can, complains once a second at most, idles, and recovers",
+      alone=True, deadline=60)
+def out_of_descriptors(t):
+    proxy = t.start("--max-connections", "1000", workers=2, nofile=120)
+    origin = t.origin(answers(response("200 OK", b"ok", "Connection: close")), proxy=proxy)
+    began = time.monotonic()
+    crowd = [t.client(proxy) for _ in range(200)]
+    for client in crowd:
+        client.try_send(request(origin.host))
+    t.eventually(lambda: sum(bool(select.select([one.sock], [], [], 0)[0]) for one in crowd) >= 20, "20 answers")
+    cpu = proxy.cpu_seconds()
+    select.select([], [], [], 2.0)  # it is stuck now: what does it do meanwhile?
+    at_most(proxy.cpu_seconds() - cpu, 1.0 * PATIENCE, "seconds of CPU in two seconds without descriptors")
+    expect(proxy.alive(), "it runs")
+    complaints = [line for line in proxy.stderr_lines() if "serving" not in line]
+    at_most(len(complaints), time.monotonic() - began + 3, "lines of complaint over the seconds")
+    for client in crowd:
+        client.reset()
+    t.eventually(lambda: t.client(proxy).fetch(origin.host).status == 200, "service again")
+    for _ in range(50):
+        equal(t.client(proxy).fetch(origin.host).status, 200, "status after it")
+        t.clients.pop().close()
+    equal(proxy.api("GET", "/readyz").status, 200, "the API after it")
+
+
+@case("idle keep-alive connections cost at most 1 KiB each", alone=True, deadline=120)
+def idle_memory(t):
+    t.skip_if_sanitized()
+    count = t.scaled(8000, 200)
+    proxy = t.start("--max-connections", "15000", "--idle-timeout", "300s", workers=2)
+    origin = t.origin(proxy=proxy)
+
+    def open_idle(how_many):
+        opened = []
+        for _ in range(how_many):
+            client = t.client(proxy)
+            equal(client.fetch(origin.host).status, 200, "status")
+            opened.append(client)
+        return opened
+    open_idle(200)  # pools and tables at their first size
+    before = proxy.rss_bytes()
+    idle = open_idle(count)
+    each = (proxy.rss_bytes() - before) / count
+    at_most(round(each), 1024, f"bytes of memory for each of {count} idle connections")
+    for client in idle[::97]:
+        equal(client.fetch(origin.host).status, 200, "status of an idle connection used again")
+
+
+@case("memory comes back to where it was after a crowd has gone", alone=True, deadline=60)
+def memory_after_crowd(t):
+    t.skip_if_sanitized()
+    proxy = t.start(workers=2)
+    body = b"x" * 100_000
+    origin = t.origin(answers(response("200 OK", body)), proxy=proxy)
+
+    def crowd():
+        clients = [t.client(proxy) for _ in range(100)]
+        for client in clients:
+            client.send(request(origin.host, "/", method="POST", body=body))
+        for client in clients:
+            equal(len(client.read_response().body), len(body), "bytes")
+            client.close()
+        del t.clients[:]
+    for _ in range(3):
+        crowd()
+    before = proxy.rss_bytes()
+    for _ in range(t.scaled(10)):
+        crowd()
+    at_most(proxy.rss_bytes() - before, 4 << 20, "growth over ten more crowds")
+
+
+@case("connections that come and go leave no descriptor behind", workers=2)
+def no_descriptor_leak(t):
+    proxy = t.start("--idle-timeout", "500ms")
+    origin = t.origin(named("x"), proxy=proxy)
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
+    equal(t.client(proxy).fetch(origin.host).status, 200, "status")
+    before = descriptors()
+    for number in range(t.scaled(150)):
+        client = t.client(proxy)
+        client.send(request(origin.host))
+        if number % 3 == 0:
+            client.reset()
+        elif number % 3 == 1:
+            client.read_response()
+            client.close()
+        else:
+            client.finish_sending()
+            client.read_response()
+    t.eventually(lambda: descriptors() <= before + 4, "the descriptors' return", 8 * PATIENCE)
+
+
+@case("a listener's backlog takes a burst of 500 connections")
+def burst(t):
+    proxy = t.start(workers=2)
+    origin = t.origin(proxy=proxy)
+    socks = []
+    for _ in range(500):
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(proxy.address)
+        socks.append(sock)
+    answered = 0
+    for sock in socks:
+        sock.settimeout(10 * PATIENCE)
+        select.select([], [sock], [], 10 * PATIENCE)
+        sock.sendall(request(origin.host, "/", "Connection: close"))
+    for sock in socks:
+        answered += sock.recv(20).startswith(b"HTTP/1.1 200")
+        sock.close()
+    at_least(answered, 500, "answers")
