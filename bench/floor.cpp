@@ -1,14 +1,16 @@
-// penstock-floor: a bare TCP forwarder on our own engine, the cost below which no proxy of ours can go.
+// penstock-floor: a bare TCP forwarder on our own engine, the cost below which no proxy of ours can
+// go.
 //
-// One thread, one connection to the target for each client, no HTTP. bench/compare runs it beside the proxies.
-#include <netinet/tcp.h>
-#include <sched.h>
-
+// One thread, one connection to the target for each client, no HTTP. bench/compare runs it beside
+// the proxies.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include <netinet/tcp.h>
+#include <sched.h>
 
 #include "base/bytes.hpp"
 #include "io/both.hpp"
@@ -29,9 +31,11 @@ struct Options {
 };
 
 [[noreturn]] void usage(std::string_view wrong) {
-    std::fprintf(stderr, "penstock-floor: %.*s\nusage: penstock-floor --listen ADDR:PORT --to ADDR:PORT [--cpu N] "
-                         "[--io uring|epoll]\n",
-                 static_cast<int>(wrong.size()), wrong.data());
+    std::fprintf(
+        stderr,
+        "penstock-floor: %.*s\nusage: penstock-floor --listen ADDR:PORT --to ADDR:PORT [--cpu N] "
+        "[--io uring|epoll]\n",
+        static_cast<int>(wrong.size()), wrong.data());
     std::exit(2);
 }
 
@@ -52,7 +56,8 @@ Options parse(int argc, char** argv) {
             usage(flag);
         }
     }
-    if (options.listen.family() == AF_UNSPEC || options.target.family() == AF_UNSPEC) usage("missing address");
+    if (options.listen.family() == AF_UNSPEC || options.target.family() == AF_UNSPEC)
+        usage("missing address");
     return options;
 }
 
@@ -110,7 +115,8 @@ int main(int argc, char** argv) {
     auto ring = io::Ring::create(options.engine);
     auto fd = net::listen_on(options.listen);
     if (!ring || !fd) {
-        std::fprintf(stderr, "penstock-floor: %s\n", (ring ? fd.error() : ring.error()).message.c_str());
+        std::fprintf(stderr, "penstock-floor: %s\n",
+                     (ring ? fd.error() : ring.error()).message.c_str());
         return 1;
     }
     io::Listener listener(**ring, *fd);

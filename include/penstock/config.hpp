@@ -1,8 +1,8 @@
 // The configuration model: routes and backends as plain values (SPEC section 3).
 //
-// Standard types only, so that an embedding program needs no other header. Values are inert: the control thread
-// validates them and compiles them into a snapshot. Durations are milliseconds; an empty optional means "the
-// process-wide flag's value".
+// Standard types only, so that an embedding program needs no other header. Values are inert: the
+// control thread validates them and compiles them into a snapshot. Durations are milliseconds; an
+// empty optional means "the process-wide flag's value".
 #pragma once
 
 #include <chrono>
@@ -92,7 +92,8 @@ struct RouteConfig {
     std::uint32_t req_queue_length = 0;
     std::chrono::milliseconds queue_timeout{30'000};
     std::optional<std::string> auth_provider;
-    std::map<std::string, std::optional<std::string>> headers;  ///< an empty optional removes the field
+    std::map<std::string, std::optional<std::string>>
+        headers;  ///< an empty optional removes the field
     std::map<std::string, std::optional<std::string>> response_headers;
     std::uint32_t retries = 2;
     std::optional<std::chrono::milliseconds> connect_timeout;

@@ -2,10 +2,11 @@
 //
 //   penstock::ProxyManager proxy{{.port = 8080}};
 //   if (auto started = proxy.start(); !started) return fail(started.error().message);
-//   auto added = proxy.router().add_route({.v_host = "a.example", .backends = {{.hostname = "127.0.0.1", .port = 3000}}});
+//   auto added = proxy.router().add_route({.v_host = "a.example", .backends = {{.hostname =
+//   "127.0.0.1", .port = 3000}}});
 //
-// All calls may come from any thread, but start() and stop() from one at a time. A call that changes routes returns
-// when the change is seen by the next request on every worker.
+// All calls may come from any thread, but start() and stop() from one at a time. A call that
+// changes routes returns when the change is seen by the next request on every worker.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,8 @@ struct ProxyOptions {
 /// The routes of a running proxy.
 class Router {
   public:
-    /// Fails where the vHost, an alias or the id is taken, or a field is wrong (the message names them all).
+    /// Fails where the vHost, an alias or the id is taken, or a field is wrong (the message names
+    /// them all).
     Result<void> add_route(const RouteConfig& route);
     /// Adds the route, or replaces the one of the same vHost.
     Result<void> set_route(const RouteConfig& route);
@@ -63,10 +65,11 @@ class ProxyManager {
     /// Stops at once where stop() has not been called.
     ~ProxyManager();
 
-    /// Binds, applies the configuration file, starts all threads. Fails with one line that says what and why.
+    /// Binds, applies the configuration file, starts all threads. Fails with one line that says
+    /// what and why.
     Result<void> start();
-    /// Stops accepting; requests that run may finish, for at most the drain time-out. `hurry`, asked every few
-    /// milliseconds, ends the waiting when it returns true.
+    /// Stops accepting; requests that run may finish, for at most the drain time-out. `hurry`,
+    /// asked every few milliseconds, ends the waiting when it returns true.
     void stop(bool (*hurry)() = nullptr);
 
     /// After start(): the port that the first plain listener is bound to; 0 for a Unix socket.

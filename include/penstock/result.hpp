@@ -1,7 +1,7 @@
 // Result: a value or an error, for everything that may fail at run time.
 //
-// std::expected is not in C++20; this is the small part of it that Penstock needs. A Result is as thread-safe as
-// the T and E in it. Reading the wrong side aborts.
+// std::expected is not in C++20; this is the small part of it that Penstock needs. A Result is as
+// thread-safe as the T and E in it. Reading the wrong side aborts.
 #pragma once
 
 #include <cstdlib>
@@ -33,8 +33,8 @@ class [[nodiscard]] Result {
 
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     template <class F>
-        requires std::is_constructible_v<E, F>
-    Result(Failure<F> failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}
+    requires std::is_constructible_v<E, F> Result(Failure<F> failure)
+        : state_(std::in_place_index<1>, std::move(failure.error)) {}
 
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
@@ -69,8 +69,8 @@ class [[nodiscard]] Result<void, E> {
 
     Result() = default;
     template <class F>
-        requires std::is_constructible_v<E, F>
-    Result(Failure<F> failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}
+    requires std::is_constructible_v<E, F> Result(Failure<F> failure)
+        : state_(std::in_place_index<1>, std::move(failure.error)) {}
 
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }

@@ -1,12 +1,11 @@
 #include "app/control_thread.hpp"
 
-#include <pthread.h>
-
 #include <future>
 #include <utility>
 
-#include "control/config_file.hpp"
+#include <pthread.h>
 
+#include "control/config_file.hpp"
 
 namespace penstock::app {
 
@@ -33,7 +32,9 @@ std::string join(const control::ConfigErrors& lines) {
 
 }  // namespace
 
-ControlThread::~ControlThread() { stop(); }
+ControlThread::~ControlThread() {
+    stop();
+}
 
 // --- other threads ---
 
@@ -75,11 +76,12 @@ void ControlThread::stop() {
     thread_.join();
 }
 
-Result<void> ControlThread::call(Change change) {
+Result<void> ControlThread::call(const Change& change) {
     std::promise<Result<void>> promise;
     auto outcome = promise.get_future();
     ring_->mailbox().post([&] {
-        io::spawn(apply(change, [&](Result<void> result) { promise.set_value(std::move(result)); }));
+        io::spawn(
+            apply(change, [&](Result<void> result) { promise.set_value(std::move(result)); }));
     });
     return outcome.get();
 }
@@ -101,7 +103,8 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     auto ring = io::Ring::create(options.engine);
     if (!ring) return Failure{ring.error()};
     configuration_ = std::make_unique<control::Configuration>(store_, publisher_);
-    if (const auto loaded = configuration_->load(); !loaded) return Failure{Error{describe(loaded.error())}};
+    if (const auto loaded = configuration_->load(); !loaded)
+        return Failure{Error{describe(loaded.error())}};
     if (options.config_file) {
         const auto applied = control::apply_config_file(*options.config_file, *configuration_);
         if (!applied) return Failure{Error{join(applied.error())}};
@@ -110,7 +113,8 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
     if (options.admin_listener >= 0) {
-        api_ = std::make_unique<control::Api>(*configuration_, control::AccessRules(options.admin_hosts));
+        api_ = std::make_unique<control::Api>(*configuration_,
+                                              control::AccessRules(options.admin_hosts));
         api_server_ = std::make_unique<control::ApiServer>(
             *ring_, options.admin_listener,
             [this](const control::ApiRequest& request) { return api_->handle(request); }, *epochs_);
@@ -119,24 +123,24 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
 }
 
 void ControlThread::run() {
-    while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 || reclaiming_) {
+    while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 ||
+           reclaiming_) {
         ring_->wait(never);
         ring_->run_ready();
-        if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0) io::spawn(reclaim_now_and_then());
+        if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0)
+            io::spawn(reclaim_now_and_then());
     }
     api_server_.reset();
 }
 
-io::Task<void> ControlThread::apply(Change& change, std::function<void(Result<void>)> done) {
+io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {
     ++calls_;
     const auto outcome = change(*configuration_);
-    if (!outcome) {
-        done(Failure{Error{describe(outcome.error())}});
-    } else {
-        if (*outcome != 0) co_await epochs_->until_passed(*outcome);
-        done({});
-    }
+    if (outcome && *outcome != 0) co_await epochs_->until_passed(*outcome);
     --calls_;
+    // Last: whoever waits for it owns both parameters.
+    if (outcome) promise.set_value({});
+    else promise.set_value(Failure{Error{describe(outcome.error())}});
 }
 
 io::Task<void> ControlThread::reclaim_now_and_then() {

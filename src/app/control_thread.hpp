@@ -1,9 +1,11 @@
-// ControlThread: the one thread that owns the configuration: the REST API, the store, publishing and reclaiming.
+// ControlThread: the one thread that owns the configuration: the REST API, the store, publishing
+// and reclaiming.
 //
 // start(), call() and stop() are for other threads; everything else happens on its own loop.
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +39,8 @@ class ControlThread {
     ControlThread& operator=(const ControlThread&) = delete;
     ~ControlThread();
 
-    /// Returns when the loop runs and the configuration has been published, or with what is wrong. The API answers
-    /// from then on, and says that it is ready from serve() on.
+    /// Returns when the loop runs and the configuration has been published, or with what is wrong.
+    /// The API answers from then on, and says that it is ready from serve() on.
     Result<void> start(const ControlOptions& options);
     void serve();
     /// /readyz says no from now on.
@@ -47,14 +49,14 @@ class ControlThread {
 
     /// Runs `change` on the control thread and waits until its outcome is seen by every worker.
     using Change = std::function<control::Configuration::Outcome(control::Configuration&)>;
-    Result<void> call(Change change);
+    Result<void> call(const Change& change);
     /// A copy of the routes in force.
     std::vector<RouteConfig> routes();
 
   private:
     Result<void> set_up(const ControlOptions& options);
     void run();
-    io::Task<void> apply(Change& change, std::function<void(Result<void>)> done);
+    io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
 
     snapshot::Publisher& publisher_;

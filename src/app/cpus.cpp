@@ -1,10 +1,10 @@
 #include "app/cpus.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <fstream>
 #include <string>
+
+#include <sched.h>
 
 #include "base/bytes.hpp"
 
@@ -30,7 +30,8 @@ std::optional<unsigned> read_quota(const std::string& directory) {
     const auto quota_us = parse_decimal(quota);
     const auto period_us = parse_decimal(period);
     if (!quota_us || !period_us || *period_us == 0) return std::nullopt;
-    return static_cast<unsigned>(std::max<std::uint64_t>((*quota_us + *period_us - 1) / *period_us, 1));
+    return static_cast<unsigned>(
+        std::max<std::uint64_t>((*quota_us + *period_us - 1) / *period_us, 1));
 }
 
 }  // namespace
@@ -67,9 +68,11 @@ std::vector<std::optional<unsigned>> place_workers(const Options& options) {
     if (listed == nullptr && quota) count = std::min(count, *quota);
     count = options.workers.value_or(count);
     // Fewer CPU seconds than CPUs: pinning would tie a worker to a busy one while others idle.
-    const bool pin = !std::holds_alternative<PinOff>(options.pinning) && (listed != nullptr || !quota);
+    const bool pin =
+        !std::holds_alternative<PinOff>(options.pinning) && (listed != nullptr || !quota);
     std::vector<std::optional<unsigned>> places(count);
-    for (unsigned worker = 0; pin && worker < count; ++worker) places[worker] = cpus[worker % cpus.size()];
+    for (unsigned worker = 0; pin && worker < count; ++worker)
+        places[worker] = cpus[worker % cpus.size()];
     return places;
 }
 

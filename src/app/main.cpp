@@ -1,11 +1,10 @@
 // The penstock program: options in, a ProxyManager that runs until a signal ends it.
-#include <unistd.h>
-
 #include <cstdio>
 #include <string>
 #include <variant>
 
 #include <penstock/proxy_manager.hpp>
+#include <unistd.h>
 
 #include "app/options.hpp"
 #include "app/signals.hpp"
@@ -24,11 +23,13 @@ int refuse(const std::string& message) {
 void greet(const penstock::app::Options& options) {
     const std::string admin = options.admin.endpoint();
     const bool is_unix = admin.starts_with("unix:");
-    const std::string url = is_unix ? "--unix-socket " + admin.substr(5) + " http://localhost" : "http://" + admin;
+    const std::string url =
+        is_unix ? "--unix-socket " + admin.substr(5) + " http://localhost" : "http://" + admin;
     std::fprintf(stderr,
                  "No routes yet. Add the first one:\n"
                  "  curl -X POST %s/api/v1/routes -H 'Content-Type: application/json' \\\n"
-                 "    -d '{\"vHost\": \"*\", \"backends\": [{\"hostname\": \"127.0.0.1\", \"port\": 3000}]}'\n",
+                 "    -d '{\"vHost\": \"*\", \"backends\": [{\"hostname\": \"127.0.0.1\", "
+                 "\"port\": 3000}]}'\n",
                  url.c_str());
 }
 
@@ -44,7 +45,8 @@ int main(int argc, char** argv) {
     }
     const auto& options = std::get<app::Options>(*parsed);
     const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
-    configure_log(options.log_level, options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
+    configure_log(options.log_level,
+                  options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
 
     app::block_ending_signals();
     ProxyManager proxy(options);

@@ -1,10 +1,10 @@
 #include "app/option_values.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/bytes.hpp"
 
@@ -22,7 +22,9 @@ bool is_listening(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
-Failure<Error> wrong(std::string why) { return Failure{Error{std::move(why)}}; }
+Failure<Error> wrong(std::string why) {
+    return Failure{Error{std::move(why)}};
+}
 
 }  // namespace
 
@@ -41,7 +43,8 @@ Result<net::Address> parse_admin(std::string_view text) {
     const auto address = net::Address::parse_endpoint(text);
     if (!address) return wrong("ADDR:PORT or unix:PATH is wanted");
     if (address->family() != AF_UNIX && !address->is_loopback()) {
-        return wrong("only a loopback address or unix:PATH, as long as tokens and TLS are not supported");
+        return wrong(
+            "only a loopback address or unix:PATH, as long as tokens and TLS are not supported");
     }
     return *address;
 }
@@ -53,10 +56,11 @@ Result<net::Network> parse_network(std::string_view text) {
 }
 
 Result<std::string> parse_node_name(std::string_view text) {
-    // A token (RFC 9110) and a structured-field token (RFC 8941) at once: it stands in Via and in Proxy-Status.
+    // A token (RFC 9110) and a structured-field token (RFC 8941) at once: it stands in Via and in
+    // Proxy-Status.
     const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    const bool fits = !text.empty() && text.size() <= longest_node_name && is_letter(text.front()) &&
-                      std::all_of(text.begin(), text.end(), [&](char c) {
+    const bool fits = !text.empty() && text.size() <= longest_node_name &&
+                      is_letter(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
                           return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
                       });
     if (!fits) return wrong("a letter, then letters, digits, '-', '.', '_': at most 64");
@@ -65,7 +69,8 @@ Result<std::string> parse_node_name(std::string_view text) {
 
 Result<unsigned> parse_workers(std::string_view text) {
     const auto count = parse_decimal(text, most_workers);
-    if (!count || *count == 0) return wrong("a number from 1 to " + std::to_string(most_workers) + " is wanted");
+    if (!count || *count == 0)
+        return wrong("a number from 1 to " + std::to_string(most_workers) + " is wanted");
     return static_cast<unsigned>(*count);
 }
 
@@ -77,7 +82,9 @@ Result<Pinning> parse_pinning(std::string_view text) {
     for_each_element(text, [&](std::string_view range) {
         const std::size_t dash = range.find('-');
         const auto first = parse_decimal(range.substr(0, dash), CPU_SETSIZE - 1);
-        const auto last = dash == std::string_view::npos ? first : parse_decimal(range.substr(dash + 1), CPU_SETSIZE - 1);
+        const auto last = dash == std::string_view::npos
+                              ? first
+                              : parse_decimal(range.substr(dash + 1), CPU_SETSIZE - 1);
         valid = valid && first && last && *first <= *last;
         for (std::uint64_t cpu = first.value_or(1); valid && cpu <= last.value_or(0); ++cpu) {
             cpus.push_back(static_cast<unsigned>(cpu));

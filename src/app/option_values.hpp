@@ -1,4 +1,5 @@
-// One flag's text to one value: small parsers, and how they are assigned with an error that names the flag.
+// One flag's text to one value: small parsers, and how they are assigned with an error that names
+// the flag.
 #pragma once
 
 #include <charconv>
@@ -27,10 +28,12 @@ Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 Result<void> parse_store(const std::string& text);
 
-/// The listening sockets that systemd passed on (sd_listen_fds(3)); empty where it passed none to this process.
+/// The listening sockets that systemd passed on (sd_listen_fds(3)); empty where it passed none to
+/// this process.
 std::vector<ListenOn> sockets_from_systemd();
 
-inline Failure<Error> bad_value(std::string_view flag, std::string_view text, std::string_view why) {
+inline Failure<Error> bad_value(std::string_view flag, std::string_view text,
+                                std::string_view why) {
     return Failure{Error{std::string(flag) + " " + std::string(text) + ": " + std::string(why)}};
 }
 
@@ -57,25 +60,27 @@ Result<void> assign(Into& into, const std::string& text, std::string_view flag,
 }
 
 template <class Number>
-Result<void> assign_number(Number& into, const std::string& text, std::string_view flag, std::uint64_t most,
-                           std::uint64_t least = 0) {
+Result<void> assign_number(Number& into, const std::string& text, std::string_view flag,
+                           std::uint64_t most, std::uint64_t least = 0) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
         return bad_value(flag, text,
-                         "a number from " + std::to_string(least) + " to " + std::to_string(most) + " is wanted");
+                         "a number from " + std::to_string(least) + " to " + std::to_string(most) +
+                             " is wanted");
     }
     into = static_cast<Number>(value);
     return {};
 }
 
 template <class Number>
-Result<void> assign_size(Number& into, const std::string& text, std::string_view flag, std::uint64_t least,
-                         std::uint64_t most) {
+Result<void> assign_size(Number& into, const std::string& text, std::string_view flag,
+                         std::uint64_t least, std::uint64_t most) {
     const auto value = model::parse_size(text);
     if (!value) return bad_value(flag, text, value.error().message);
     if (*value < least || *value > most) {
-        return bad_value(flag, text, "from " + std::to_string(least) + " to " + std::to_string(most) + " bytes");
+        return bad_value(
+            flag, text, "from " + std::to_string(least) + " to " + std::to_string(most) + " bytes");
     }
     into = static_cast<Number>(*value);
     return {};

@@ -1,7 +1,5 @@
 #include "app/options.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <functional>
@@ -9,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "app/option_values.hpp"
 #include "base/bytes.hpp"
@@ -36,7 +35,8 @@ constexpr std::array unbuilt_switches{"--proxy-protocol", "--config-always"};
 
 std::string environment_name(const std::string& flag) {
     std::string name = "PENSTOCK_";
-    for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+    for (const char c : flag.substr(2))
+        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
     return name;
 }
 
@@ -45,22 +45,30 @@ class CommandLine {
   public:
     CommandLine() : app_("A reverse proxy whose routes change while it runs.", "penstock") {
         app_.set_help_flag("-h,--help", "Print this help");
-        app_.add_flag("--version", version_, "Print the versions of all parts, and the engines this kernel allows");
-        app_.footer("Every flag can stand in the environment as PENSTOCK_<FLAG>, e.g. PENSTOCK_MAX_HEADERS=50.\n"
-                    "Durations: 500ms, 60s, 5m. Sizes: 16k, 64m, 1g.");
+        app_.add_flag("--version", version_,
+                      "Print the versions of all parts, and the engines this kernel allows");
+        app_.footer(
+            "Every flag can stand in the environment as PENSTOCK_<FLAG>, e.g. "
+            "PENSTOCK_MAX_HEADERS=50.\n"
+            "Durations: 500ms, 60s, 5m. Sizes: 16k, 64m, 1g.");
         app_.get_formatter()->column_width(34);
     }
 
-    void list(const std::string& group, const std::string& flag, const std::string& type, const std::string& help,
-              std::function<Result<void>(const std::string&)> take, const std::string& fallback = {}) {
+    void list(const std::string& group, const std::string& flag, const std::string& type,
+              const std::string& help, std::function<Result<void>(const std::string&)> take,
+              const std::string& fallback = {}) {
         Flag& entry = add(flag, std::move(take));
-        auto* option = app_.add_option(flag, entry.values, help)->delimiter(',')->type_name(type)->group(group);
+        auto* option = app_.add_option(flag, entry.values, help)
+                           ->delimiter(',')
+                           ->type_name(type)
+                           ->group(group);
         option->envname(environment_name(flag));
         if (!fallback.empty()) option->default_str(fallback);
     }
 
-    void one(const std::string& group, const std::string& flag, const std::string& type, const std::string& help,
-             std::function<Result<void>(const std::string&)> take, const std::string& fallback = {}) {
+    void one(const std::string& group, const std::string& flag, const std::string& type,
+             const std::string& help, std::function<Result<void>(const std::string&)> take,
+             const std::string& fallback = {}) {
         Flag& entry = add(flag, std::move(take));
         entry.values.resize(1);
         auto* option = app_.add_option(flag, entry.values[0], help)->type_name(type)->group(group);
@@ -88,9 +96,8 @@ class CommandLine {
                 ->group("")
                 ->envname(environment_name(flag));
         }
-        app_.add_subcommand("check")->group("")->prefix_command()->callback([] {
-            throw CLI::RuntimeError("penstock check is not supported yet", 2);
-        });
+        app_.add_subcommand("check")->group("")->prefix_command()->callback(
+            [] { throw CLI::RuntimeError("penstock check is not supported yet", 2); });
     }
 
     /// Empty: go on and convert().
@@ -139,83 +146,118 @@ class CommandLine {
 
 void describe_listening(CommandLine& line, Options& options) {
     const std::string group = "Listening";
-    line.list(group, "--http", "ADDR", "Listen here: ADDR:PORT, [::]:80, unix:PATH, fd:N; repeatable",
-              [&](const std::string& text) {
-                  return assign(options.http, text, "--http", &parse_listen);
-              },
-              "0.0.0.0:8080");
-    line.one(group, "--admin", "ADDR", "The REST API: a loopback ADDR:PORT, or unix:PATH",
-             [&](const std::string& text) { return assign(options.admin, text, "--admin", &parse_admin); },
-             "127.0.0.1:9080");
-    line.list(group, "--admin-host", "NAME", "A further Host name that the API answers to; repeatable",
+    line.list(
+        group, "--http", "ADDR", "Listen here: ADDR:PORT, [::]:80, unix:PATH, fd:N; repeatable",
+        [&](const std::string& text) {
+            return assign(options.http, text, "--http", &parse_listen);
+        },
+        "0.0.0.0:8080");
+    line.one(
+        group, "--admin", "ADDR", "The REST API: a loopback ADDR:PORT, or unix:PATH",
+        [&](const std::string& text) {
+            return assign(options.admin, text, "--admin", &parse_admin);
+        },
+        "127.0.0.1:9080");
+    line.list(group, "--admin-host", "NAME",
+              "A further Host name that the API answers to; repeatable",
               [&](const std::string& text) -> Result<void> {
                   options.admin_hosts.push_back(to_lower(text));
                   return {};
               });
-    line.list(group, "--trusted-proxy", "CIDR", "Whose X-Forwarded-* fields are believed; repeatable",
-              [&](const std::string& text) {
-                  return assign(options.proxy.trusted_proxies, text, "--trusted-proxy", &parse_network);
+    line.list(group, "--trusted-proxy", "CIDR",
+              "Whose X-Forwarded-* fields are believed; repeatable", [&](const std::string& text) {
+                  return assign(options.proxy.trusted_proxies, text, "--trusted-proxy",
+                                &parse_network);
               });
-    line.one(group, "--node-name", "NAME", "The name in Via and Proxy-Status",
-             [&](const std::string& text) {
-                 return assign(options.proxy.node_name, text, "--node-name", &parse_node_name);
-             },
-             "penstock- and 8 random hex digits");
+    line.one(
+        group, "--node-name", "NAME", "The name in Via and Proxy-Status",
+        [&](const std::string& text) {
+            return assign(options.proxy.node_name, text, "--node-name", &parse_node_name);
+        },
+        "penstock- and 8 random hex digits");
 }
 
 void describe_threads(CommandLine& line, Options& options) {
     const std::string group = "Threads and engine";
-    line.one(group, "--workers", "N", "Data-plane threads",
-             [&](const std::string& text) { return assign(options.workers, text, "--workers", &parse_workers); },
-             "one for each allowed CPU");
-    line.one(group, "--pin", "MODE", "auto, off, or the CPUs to pin workers to: 0,2-3",
-             [&](const std::string& text) { return assign(options.pinning, text, "--pin", &parse_pinning); }, "auto");
-    line.one(group, "--io", "ENGINE", "auto, uring or epoll",
-             [&](const std::string& text) { return assign(options.engine, text, "--io", &parse_engine); }, "auto");
+    line.one(
+        group, "--workers", "N", "Data-plane threads",
+        [&](const std::string& text) {
+            return assign(options.workers, text, "--workers", &parse_workers);
+        },
+        "one for each allowed CPU");
+    line.one(
+        group, "--pin", "MODE", "auto, off, or the CPUs to pin workers to: 0,2-3",
+        [&](const std::string& text) {
+            return assign(options.pinning, text, "--pin", &parse_pinning);
+        },
+        "auto");
+    line.one(
+        group, "--io", "ENGINE", "auto, uring or epoll",
+        [&](const std::string& text) {
+            return assign(options.engine, text, "--io", &parse_engine);
+        },
+        "auto");
 }
 
 void describe_limits(CommandLine& line, Options& options) {
     const std::string group = "Limits";
     proxy::Settings& settings = options.proxy;
-    const auto number = [&](const char* flag, const char* help, const char* fallback, std::uint64_t most, auto& into) {
-        line.one(group, flag, "N", help, [flag, most, &into](const std::string& text) {
-            return assign_number(into, text, flag, most);
-        }, fallback);
+    const auto number = [&](const char* flag, const char* help, const char* fallback,
+                            std::uint64_t most, auto& into) {
+        line.one(
+            group, flag, "N", help,
+            [flag, most, &into](const std::string& text) {
+                return assign_number(into, text, flag, most);
+            },
+            fallback);
     };
-    const auto size = [&](const char* flag, const char* help, const char* fallback, std::uint64_t least,
-                          std::uint64_t most, auto& into) {
-        line.one(group, flag, "SIZE", help, [flag, least, most, &into](const std::string& text) {
-            return assign_size(into, text, flag, least, most);
-        }, fallback);
+    const auto size = [&](const char* flag, const char* help, const char* fallback,
+                          std::uint64_t least, std::uint64_t most, auto& into) {
+        line.one(
+            group, flag, "SIZE", help,
+            [flag, least, most, &into](const std::string& text) {
+                return assign_size(into, text, flag, least, most);
+            },
+            fallback);
     };
-    line.one(group, "--max-connections", "N", "Client connections over all workers",
-             [&](const std::string& text) -> Result<void> {
-                 options.max_connections.emplace();
-                 return assign_number(*options.max_connections, text, "--max-connections", 100'000'000, 1);
-             },
-             "from RLIMIT_NOFILE");
+    line.one(
+        group, "--max-connections", "N", "Client connections over all workers",
+        [&](const std::string& text) -> Result<void> {
+            options.max_connections.emplace();
+            return assign_number(*options.max_connections, text, "--max-connections", 100'000'000,
+                                 1);
+        },
+        "from RLIMIT_NOFILE");
     number("--max-per-address", "Client connections of one address, 0: no limit", "0", UINT32_MAX,
            settings.max_per_address);
-    size("--min-rate", "A body slower than this a second, after 30s, is cut (408); 0: off", "500", 0,
-         std::uint64_t{1} << 40, settings.min_rate);
-    size("--max-header-bytes", "A request's whole head (431)", "32k", 256, 96 * 1024, settings.head.header_bytes);
-    number("--max-headers", "Fields of a request, at most 256 (431)", "100", 256, settings.head.headers);
+    size("--min-rate", "A body slower than this a second, after 30s, is cut (408); 0: off", "500",
+         0, std::uint64_t{1} << 40, settings.min_rate);
+    size("--max-header-bytes", "A request's whole head (431)", "32k", 256, 96 * 1024,
+         settings.head.header_bytes);
+    number("--max-headers", "Fields of a request, at most 256 (431)", "100", 256,
+           settings.head.headers);
     size("--max-uri", "A request's target (414)", "8k", 16, 64 * 1024, settings.head.uri);
 }
 
 void describe_timeouts(CommandLine& line, Options& options) {
     const std::string group = "Time-outs";
     proxy::Settings& settings = options.proxy;
-    const auto duration = [&](const char* flag, const char* help, const char* fallback, auto& into) {
-        line.one(group, flag, "TIME", help,
-                 [flag, &into](const std::string& text) { return assign_duration(into, text, flag); }, fallback);
+    const auto duration = [&](const char* flag, const char* help, const char* fallback,
+                              auto& into) {
+        line.one(
+            group, flag, "TIME", help,
+            [flag, &into](const std::string& text) { return assign_duration(into, text, flag); },
+            fallback);
     };
     duration("--header-timeout", "A request's full head", "10s", settings.header_timeout);
     duration("--idle-timeout", "An idle keep-alive connection", "60s", settings.idle_timeout);
-    duration("--body-timeout", "Between two reads or writes of a body", "30s", settings.body_timeout);
+    duration("--body-timeout", "Between two reads or writes of a body", "30s",
+             settings.body_timeout);
     duration("--connect-timeout", "TCP connect to a backend", "2s", settings.connect_timeout);
-    duration("--response-timeout", "Last request byte to response head", "60s", settings.response_timeout);
-    duration("--drain-timeout", "What SIGTERM gives running requests", "30s", options.drain_timeout);
+    duration("--response-timeout", "Last request byte to response head", "60s",
+             settings.response_timeout);
+    duration("--drain-timeout", "What SIGTERM gives running requests", "30s",
+             options.drain_timeout);
 }
 
 void describe_process(CommandLine& line, Options& options) {
@@ -226,19 +268,26 @@ void describe_process(CommandLine& line, Options& options) {
             return {};
         };
     };
-    line.one(group, "--config", "FILE", "A configuration document applied at start", text_into(options.config_file));
-    line.one(group, "--store", "URL", "Where configuration lives; memory: is the only store yet", &parse_store,
-             "memory:");
-    line.one(group, "--log-level", "LEVEL", "debug, info, warn, error or off",
-             [&](const std::string& text) { return assign(options.log_level, text, "--log-level", &parse_log_level); },
-             "info");
-    line.one(group, "--log-format", "FORMAT", "json or text",
-             [&](const std::string& text) {
-                 return assign(options.log_format, text, "--log-format", &parse_log_format);
-             },
-             "text on a terminal, else json");
-    line.one(group, "--user", "NAME", "Run as this user once the sockets are bound", text_into(options.user));
-    line.one(group, "--group", "NAME", "Run as this group once the sockets are bound", text_into(options.group));
+    line.one(group, "--config", "FILE", "A configuration document applied at start",
+             text_into(options.config_file));
+    line.one(group, "--store", "URL", "Where configuration lives; memory: is the only store yet",
+             &parse_store, "memory:");
+    line.one(
+        group, "--log-level", "LEVEL", "debug, info, warn, error or off",
+        [&](const std::string& text) {
+            return assign(options.log_level, text, "--log-level", &parse_log_level);
+        },
+        "info");
+    line.one(
+        group, "--log-format", "FORMAT", "json or text",
+        [&](const std::string& text) {
+            return assign(options.log_format, text, "--log-format", &parse_log_format);
+        },
+        "text on a terminal, else json");
+    line.one(group, "--user", "NAME", "Run as this user once the sockets are bound",
+             text_into(options.user));
+    line.one(group, "--group", "NAME", "Run as this group once the sockets are bound",
+             text_into(options.group));
     line.one(group, "--pid-file", "FILE", "Write the process id here", text_into(options.pid_file));
 }
 

@@ -1,6 +1,7 @@
 // Options: the command line and the environment as plain data (SPEC section 1).
 //
-// Read once, at start, on the main thread. Errors are one line that names the flag; main() prints it and exits 2.
+// Read once, at start, on the main thread. Errors are one line that names the flag; main() prints
+// it and exits 2.
 #pragma once
 
 #include <chrono>
@@ -18,7 +19,8 @@
 
 namespace penstock::app {
 
-/// Where clients are listened for: an address to bind, or a descriptor that was handed over listening.
+/// Where clients are listened for: an address to bind, or a descriptor that was handed over
+/// listening.
 using ListenOn = std::variant<net::Address, int>;
 
 enum class EngineChoice : std::uint8_t { automatic, uring, epoll };
@@ -52,7 +54,8 @@ struct Printout {
 
 Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv);
 
-/// What --version prints: our version and commit, the libraries', and the engines that this kernel allows.
+/// What --version prints: our version and commit, the libraries', and the engines that this kernel
+/// allows.
 std::string version_text();
 
 }  // namespace penstock::app

@@ -1,14 +1,14 @@
 #include "app/privileges.hpp"
 
-#include <grp.h>
-#include <pwd.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace penstock::app {
 
@@ -19,11 +19,14 @@ constexpr std::uint64_t reserved_files = 256;
 /// Descriptors that kept backend connections may hold before clients are counted.
 constexpr std::uint64_t most_pool_files = 4'096;
 
-Failure<Error> failed(const std::string& what) { return Failure{Error{what + ": " + std::strerror(errno)}}; }
+Failure<Error> failed(const std::string& what) {
+    return Failure{Error{what + ": " + std::strerror(errno)}};
+}
 
 }  // namespace
 
-Result<void> drop_privileges(const std::optional<std::string>& user, const std::optional<std::string>& group) {
+Result<void> drop_privileges(const std::optional<std::string>& user,
+                             const std::optional<std::string>& group) {
     if (!user && !group) return {};
     const passwd* account = user ? ::getpwnam(user->c_str()) : nullptr;
     if (user && account == nullptr) return Failure{Error{"--user " + *user + ": no such user"}};
@@ -39,7 +42,8 @@ Result<void> drop_privileges(const std::optional<std::string>& user, const std::
     if (::setresgid(gid, gid, gid) != 0) return failed("--group");
     if (::setresuid(uid, uid, uid) != 0) return failed("--user");
     // Nobody may find a way back: the kernel must refuse.
-    if (uid != 0 && ::setuid(0) == 0) return Failure{Error{"--user " + *user + ": privileges could not be dropped"}};
+    if (uid != 0 && ::setuid(0) == 0)
+        return Failure{Error{"--user " + *user + ": privileges could not be dropped"}};
     return {};
 }
 

@@ -9,13 +9,16 @@
 
 namespace penstock::app {
 
-/// --user and --group. To be called while the process has one thread. The group defaults to the user's own.
-Result<void> drop_privileges(const std::optional<std::string>& user, const std::optional<std::string>& group);
+/// --user and --group. To be called while the process has one thread. The group defaults to the
+/// user's own.
+Result<void> drop_privileges(const std::optional<std::string>& user,
+                             const std::optional<std::string>& group);
 
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();
 
-/// --max-connections where it is not given (SPEC section 1): room is left for backends and for ourselves.
+/// --max-connections where it is not given (SPEC section 1): room is left for backends and for
+/// ourselves.
 std::uint64_t default_max_connections(std::uint64_t file_limit);
 
 /// Writes the process id to `path`, and takes the file away at the end.

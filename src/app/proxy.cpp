@@ -1,10 +1,10 @@
 #include "app/proxy.hpp"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <thread>
+
+#include <signal.h>
+#include <unistd.h>
 
 #include "app/cpus.hpp"
 #include "base/log.hpp"
@@ -20,8 +20,10 @@ constexpr auto stop_poll = std::chrono::milliseconds(5);
 }  // namespace
 
 Proxy::Proxy(Result<Options> options) : control_(publisher_) {
-    if (options) options_ = std::move(*options);
-    else wrong_options_ = options.error();
+    if (options)
+        options_ = std::move(*options);
+    else
+        wrong_options_ = options.error();
 }
 
 Proxy::~Proxy() {
@@ -35,7 +37,8 @@ Result<void> Proxy::start() {
     const auto engine = choose_engine();
     if (!engine) return Failure{engine.error()};
     const std::uint64_t files = raise_file_limit();
-    options_.proxy.max_connections = options_.max_connections.value_or(default_max_connections(files));
+    options_.proxy.max_connections =
+        options_.max_connections.value_or(default_max_connections(files));
     limits_ = std::make_unique<proxy::ConnectionLimits>(options_.proxy.max_connections,
                                                         options_.proxy.max_per_address);
     const auto places = place_workers(options_);
@@ -43,7 +46,8 @@ Result<void> Proxy::start() {
     if (options_.pid_file) {
         if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
     }
-    // The configuration file is read, like the sockets bound, with the rights that the process was started with.
+    // The configuration file is read, like the sockets bound, with the rights that the process was
+    // started with.
     const ControlOptions control{.engine = *engine,
                                  .admin_listener = admin_listener_,
                                  .admin_hosts = options_.admin_hosts,
@@ -54,7 +58,8 @@ Result<void> Proxy::start() {
     if (auto started = start_workers(*engine, places); !started) return started;
     control_.serve();
     log(LogLevel::info, "serving",
-        {{"workers", workers_.size()}, {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
+        {{"workers", workers_.size()},
+         {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
     return {};
 }
 
@@ -75,7 +80,8 @@ Result<void> Proxy::listen(std::size_t workers) {
     worker_listeners_.resize(workers);
     for (const ListenOn& where : options_.http) {
         if (const auto* address = std::get_if<net::Address>(&where)) {
-            if (auto listening = listen_for_clients(*address, workers); !listening) return listening;
+            if (auto listening = listen_for_clients(*address, workers); !listening)
+                return listening;
         } else {
             listening_.push_back({.fd = std::get<int>(where), .unix_path = {}});
             for (auto& listeners : worker_listeners_) listeners.push_back(listening_.back().fd);
@@ -87,7 +93,8 @@ Result<void> Proxy::listen(std::size_t workers) {
     if (!fd) return Failure{fd.error()};
     admin_listener_ = *fd;
     const bool is_unix = options_.admin.family() == AF_UNIX;
-    listening_.push_back({.fd = *fd, .unix_path = is_unix ? options_.admin.endpoint().substr(5) : ""});
+    listening_.push_back(
+        {.fd = *fd, .unix_path = is_unix ? options_.admin.endpoint().substr(5) : ""});
     return {};
 }
 
@@ -118,7 +125,8 @@ void Proxy::close_listeners() {
 
 // --- threads ---
 
-Result<void> Proxy::start_workers(io::Engine engine, const std::vector<std::optional<unsigned>>& places) {
+Result<void> Proxy::start_workers(io::Engine engine,
+                                  const std::vector<std::optional<unsigned>>& places) {
     // Called on the control thread, which takes nothing that could retire a backend before serve().
     publisher_.on_backend_gone([this](snapshot::BackendName backend) {
         for (auto& worker : workers_) worker->retire_backend(backend);
@@ -136,7 +144,8 @@ Result<void> Proxy::start_workers(io::Engine engine, const std::vector<std::opti
 }
 
 bool Proxy::workers_finished() const {
-    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->finished(); });
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& worker) { return worker->finished(); });
 }
 
 void Proxy::drain_workers(bool (*hurry)()) {
@@ -161,9 +170,9 @@ void Proxy::stop(bool (*hurry)()) {
 
 // --- changes ---
 
-Result<void> Proxy::change(ControlThread::Change change) {
+Result<void> Proxy::change(const ControlThread::Change& change) {
     if (!running_) return Failure{Error{"the proxy is not running"}};
-    return control_.call(std::move(change));
+    return control_.call(change);
 }
 
 std::vector<RouteConfig> Proxy::routes() {

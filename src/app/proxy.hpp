@@ -1,6 +1,8 @@
-// Proxy: the running process: listeners, workers, control thread, and the order in which they start and end.
+// Proxy: the running process: listeners, workers, control thread, and the order in which they start
+// and end.
 //
-// Behind ProxyManager (include/penstock). start() and stop() from one thread at a time; change() from any.
+// Behind ProxyManager (include/penstock). start() and stop() from one thread at a time; change()
+// from any.
 #pragma once
 
 #include <memory>
@@ -28,7 +30,7 @@ class Proxy {
     Result<void> start();
     void stop(bool (*hurry)());
 
-    Result<void> change(ControlThread::Change change);
+    Result<void> change(const ControlThread::Change& change);
     std::vector<RouteConfig> routes();
     std::uint16_t port() const noexcept { return port_; }
 
@@ -42,7 +44,8 @@ class Proxy {
     Result<io::Engine> choose_engine() const;
     Result<void> listen(std::size_t workers);
     Result<void> listen_for_clients(const net::Address& address, std::size_t workers);
-    Result<void> start_workers(io::Engine engine, const std::vector<std::optional<unsigned>>& places);
+    Result<void> start_workers(io::Engine engine,
+                               const std::vector<std::optional<unsigned>>& places);
     void drain_workers(bool (*hurry)());
     void close_listeners();
     bool workers_finished() const;

@@ -55,25 +55,36 @@ ProxyManager::ProxyManager(const app::Options& options)
 
 ProxyManager::~ProxyManager() = default;
 
-Result<void> ProxyManager::start() { return proxy_->start(); }
-void ProxyManager::stop(bool (*hurry)()) { proxy_->stop(hurry); }
-std::uint16_t ProxyManager::port() const noexcept { return proxy_->port(); }
+Result<void> ProxyManager::start() {
+    return proxy_->start();
+}
+void ProxyManager::stop(bool (*hurry)()) {
+    proxy_->stop(hurry);
+}
+std::uint16_t ProxyManager::port() const noexcept {
+    return proxy_->port();
+}
 
 Result<void> Router::add_route(const RouteConfig& route) {
-    return proxy_->change([&](control::Configuration& configuration) { return put(configuration, route, false); });
+    return proxy_->change(
+        [&](control::Configuration& configuration) { return put(configuration, route, false); });
 }
 
 Result<void> Router::set_route(const RouteConfig& route) {
-    return proxy_->change([&](control::Configuration& configuration) { return put(configuration, route, true); });
+    return proxy_->change(
+        [&](control::Configuration& configuration) { return put(configuration, route, true); });
 }
 
 Result<void> Router::remove_route(std::string_view v_host) {
     return proxy_->change([&](control::Configuration& configuration) {
-        if (configuration.find(v_host) == nullptr) return refuse({{.pointer = "/vHost", .detail = "has no route"}});
+        if (configuration.find(v_host) == nullptr)
+            return refuse({{.pointer = "/vHost", .detail = "has no route"}});
         return configuration.remove(std::string(v_host));
     });
 }
 
-std::vector<RouteConfig> Router::routes() const { return proxy_->routes(); }
+std::vector<RouteConfig> Router::routes() const {
+    return proxy_->routes();
+}
 
 }  // namespace penstock

@@ -1,9 +1,9 @@
 #include "app/signals.hpp"
 
+#include <cerrno>
+
 #include <signal.h>
 #include <time.h>
-
-#include <cerrno>
 
 namespace penstock::app {
 

@@ -23,16 +23,18 @@ std::string simdjson_version() {
 
 std::string version_text() {
 #ifdef PENSTOCK_WITH_URING
-    const std::string uring = fmt::format("liburing {}.{}, ", ::io_uring_major_version(), ::io_uring_minor_version());
+    const std::string uring =
+        fmt::format("liburing {}.{}, ", ::io_uring_major_version(), ::io_uring_minor_version());
 #else
     const std::string uring;
 #endif
     const auto probed = io::probe_uring();
-    return fmt::format("penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}\nengines: {}\n",
-                       PENSTOCK_VERSION, PENSTOCK_COMMIT, uring, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
-                       LLHTTP_VERSION_PATCH, simdjson_version(), FMT_VERSION / 10'000,
-                       FMT_VERSION / 100 % 100, FMT_VERSION % 100,
-                       probed ? "uring, epoll" : "epoll (no uring: " + probed.error().message + ")");
+    return fmt::format(
+        "penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}\nengines: {}\n",
+        PENSTOCK_VERSION, PENSTOCK_COMMIT, uring, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+        LLHTTP_VERSION_PATCH, simdjson_version(), FMT_VERSION / 10'000, FMT_VERSION / 100 % 100,
+        FMT_VERSION % 100,
+        probed ? "uring, epoll" : "epoll (no uring: " + probed.error().message + ")");
 }
 
 }  // namespace penstock::app

@@ -1,4 +1,5 @@
-// Assertions that stay on in production: a broken invariant ends the process before it can harm anyone's data.
+// Assertions that stay on in production: a broken invariant ends the process before it can harm
+// anyone's data.
 //
 // Any thread. No I/O but one line to stderr on the way down.
 #pragma once
@@ -15,6 +16,7 @@ namespace penstock {
 
 }  // namespace penstock
 
-#define PENSTOCK_ASSERT(condition) \
-    (__builtin_expect(!(condition), 0) ? ::penstock::assertion_failed(#condition, __FILE__, __LINE__) \
-                                       : static_cast<void>(0))
+#define PENSTOCK_ASSERT(condition)                                      \
+    (__builtin_expect(!(condition), 0)                                  \
+         ? ::penstock::assertion_failed(#condition, __FILE__, __LINE__) \
+         : static_cast<void>(0))

@@ -1,4 +1,5 @@
-// Small, locale-free operations on bytes and ASCII text (RFC 9110 section 5.6 is about octets, not characters).
+// Small, locale-free operations on bytes and ASCII text (RFC 9110 section 5.6 is about octets, not
+// characters).
 #pragma once
 
 #include <charconv>
@@ -10,9 +11,13 @@
 
 namespace penstock {
 
-constexpr char ascii_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr char ascii_lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 /// Equal without regard to ASCII case; `lower` must be lower case already.
 constexpr bool equals_lower(std::string_view text, std::string_view lower) noexcept {
@@ -37,15 +42,18 @@ inline std::string to_lower(std::string_view text) {
 }
 
 /// 1*DIGIT, nothing else, at most `most`; empty where it is anything else.
-inline std::optional<std::uint64_t> parse_decimal(std::string_view text, std::uint64_t most = UINT64_MAX) noexcept {
+inline std::optional<std::uint64_t> parse_decimal(std::string_view text,
+                                                  std::uint64_t most = UINT64_MAX) noexcept {
     if (text.empty() || !is_digit(text.front())) return std::nullopt;
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value > most) return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || value > most)
+        return std::nullopt;
     return value;
 }
 
-/// Calls `visit(element)` for each non-empty element of a comma-separated list (RFC 9110 section 5.6.1).
+/// Calls `visit(element)` for each non-empty element of a comma-separated list (RFC 9110
+/// section 5.6.1).
 template <class Visit>
 constexpr void for_each_element(std::string_view list, Visit&& visit) {
     while (!list.empty()) {

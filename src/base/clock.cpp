@@ -25,9 +25,10 @@ std::string_view HttpDate::at(TimePoint now) noexcept {
         static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
         std::array<char, 64> text{};
-        const int written = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                          days[parts.tm_wday], parts.tm_mday, months[parts.tm_mon],
-                                          parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+        const int written =
+            std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                          days[parts.tm_wday], parts.tm_mday, months[parts.tm_mon],
+                          parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
         PENSTOCK_ASSERT(written == static_cast<int>(length));
         for (std::size_t i = 0; i < length; ++i) text_[i] = text[i];
         valid_until_ = now + std::chrono::nanoseconds(1'000'000'000 - wall.tv_nsec);

@@ -1,4 +1,5 @@
-// Time as the loops see it: a monotonic clock read once a turn, and the wall clock in the forms HTTP wants.
+// Time as the loops see it: a monotonic clock read once a turn, and the wall clock in the forms
+// HTTP wants.
 #pragma once
 
 #include <array>

@@ -12,8 +12,8 @@ namespace penstock {
 template <class T, class Tag>
 class IntrusiveList;
 
-/// Derive from ListNode<Tag> once for each list that an element can stand in at the same time; the tag of the only
-/// one is the class itself.
+/// Derive from ListNode<Tag> once for each list that an element can stand in at the same time; the
+/// tag of the only one is the class itself.
 template <class Tag>
 class ListNode {
   public:
@@ -71,7 +71,8 @@ class IntrusiveList {
     /// Calls visit(element) for each; `visit` may not change the list.
     template <class Visit>
     void for_each(Visit&& visit) {
-        for (Node* node = head_.next_; node != &head_; node = node->next_) visit(*static_cast<T*>(node));
+        for (Node* node = head_.next_; node != &head_; node = node->next_)
+            visit(*static_cast<T*>(node));
     }
 
     /// Moves every element of `other` behind the own ones, in order.

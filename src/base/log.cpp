@@ -1,13 +1,12 @@
 #include "base/log.hpp"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <ctime>
 #include <iterator>
 #include <string>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace penstock {
 
@@ -38,11 +37,13 @@ std::string timestamp() {
     ::clock_gettime(CLOCK_REALTIME, &wall);
     std::tm parts{};
     ::gmtime_r(&wall.tv_sec, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, wall.tv_nsec / 1'000'000);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       wall.tv_nsec / 1'000'000);
 }
 
-std::string render(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+std::string render(LogLevel level, std::string_view message,
+                   std::initializer_list<LogField> fields) {
     const bool json = line_format.load(std::memory_order_relaxed) == LogFormat::json;
     const std::string_view name = names[static_cast<std::size_t>(level)];
     std::string line;
@@ -54,8 +55,10 @@ std::string render(LogLevel level, std::string_view message, std::initializer_li
     }
     for (const LogField& field : fields) {
         line += json ? ',' : ' ';
-        if (json) append_json_string(line, field.key);
-        else line += field.key;
+        if (json)
+            append_json_string(line, field.key);
+        else
+            line += field.key;
         line += json ? ':' : '=';
         if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
             line += std::to_string(*number);
@@ -74,7 +77,8 @@ void configure_log(LogLevel least, LogFormat format) noexcept {
     line_format.store(format, std::memory_order_relaxed);
 }
 
-void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) noexcept {
+void log(LogLevel level, std::string_view message,
+         std::initializer_list<LogField> fields) noexcept {
     if (level < least_level.load(std::memory_order_relaxed)) return;
     const std::string line = render(level, message, fields);
     // A log that cannot be written must not stop the work it tells of.

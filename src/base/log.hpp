@@ -27,9 +27,11 @@ struct LogField {
 /// Set once, before threads start.
 void configure_log(LogLevel least, LogFormat format) noexcept;
 
-void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) noexcept;
+void log(LogLevel level, std::string_view message,
+         std::initializer_list<LogField> fields = {}) noexcept;
 
-/// Lets one event through a period, so that a fault that repeats cannot flood the log. Single thread.
+/// Lets one event through a period, so that a fault that repeats cannot flood the log. Single
+/// thread.
 class LogLimit {
   public:
     explicit LogLimit(std::chrono::seconds period = std::chrono::seconds(1)) : period_(period) {}

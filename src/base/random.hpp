@@ -27,7 +27,8 @@ class Random {
         return result;
     }
 
-    /// Uniform in [0, bound); bound ≥ 1. Multiply-shift (Lemire, 2019): the bias is below bound / 2^64.
+    /// Uniform in [0, bound); bound ≥ 1. Multiply-shift (Lemire, 2019): the bias is below bound /
+    /// 2^64.
     std::uint64_t below(std::uint64_t bound) noexcept {
         __extension__ using Wide = unsigned __int128;
         return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);

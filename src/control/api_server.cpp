@@ -66,12 +66,8 @@ io::Task<void> linger(io::Socket& socket) {
 
 }  // namespace
 
-ApiServer::ApiServer(io::Ring& ring, int listener_fd, Handler handler,
-                     EpochWait& epochs)
-    : ring_(ring),
-      listener_(ring, listener_fd),
-      handler_(std::move(handler)),
-      epochs_(epochs) {}
+ApiServer::ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs)
+    : ring_(ring), listener_(ring, listener_fd), handler_(std::move(handler)), epochs_(epochs) {}
 
 void ApiServer::start() {
     accepting_ = true;

@@ -14,7 +14,8 @@ namespace penstock::control {
 
 class EpochWait {
   public:
-    EpochWait(io::Ring& ring, snapshot::Publisher& publisher) noexcept : ring_(ring), publisher_(publisher) {}
+    EpochWait(io::Ring& ring, snapshot::Publisher& publisher) noexcept
+        : ring_(ring), publisher_(publisher) {}
 
     /// Returns once every worker has passed `epoch`, or release() was called.
     io::Task<void> until_passed(std::uint64_t epoch);

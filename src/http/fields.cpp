@@ -38,7 +38,8 @@ constexpr Known known_fields[] = {
 
 constexpr std::size_t longest_known = 17;
 
-/// For each length, where the names of that length stand in known_fields (which is sorted by length).
+/// For each length, where the names of that length stand in known_fields (which is sorted by
+/// length).
 struct LengthIndex {
     std::array<std::uint8_t, longest_known + 2> first{};
 
@@ -52,17 +53,20 @@ struct LengthIndex {
 };
 constexpr LengthIndex by_length;
 
-constexpr std::uint32_t bit(FieldId id) noexcept { return std::uint32_t{1} << static_cast<unsigned>(id); }
+constexpr std::uint32_t bit(FieldId id) noexcept {
+    return std::uint32_t{1} << static_cast<unsigned>(id);
+}
 
 constexpr std::uint32_t hop_by_hop = bit(FieldId::connection) | bit(FieldId::keep_alive) |
-                                     bit(FieldId::proxy_connection) | bit(FieldId::te) | bit(FieldId::trailer) |
-                                     bit(FieldId::transfer_encoding) | bit(FieldId::upgrade);
+                                     bit(FieldId::proxy_connection) | bit(FieldId::te) |
+                                     bit(FieldId::trailer) | bit(FieldId::transfer_encoding) |
+                                     bit(FieldId::upgrade);
 
 constexpr std::uint32_t connection_proof =
-    bit(FieldId::host) | bit(FieldId::content_length) | bit(FieldId::authorization) | bit(FieldId::cookie) |
-    bit(FieldId::cache_control) | bit(FieldId::via) | bit(FieldId::date) | bit(FieldId::max_forwards) |
-    bit(FieldId::x_forwarded_for) | bit(FieldId::x_forwarded_host) | bit(FieldId::x_forwarded_proto) |
-    bit(FieldId::x_real_ip) | bit(FieldId::x_request_id);
+    bit(FieldId::host) | bit(FieldId::content_length) | bit(FieldId::authorization) |
+    bit(FieldId::cookie) | bit(FieldId::cache_control) | bit(FieldId::via) | bit(FieldId::date) |
+    bit(FieldId::max_forwards) | bit(FieldId::x_forwarded_for) | bit(FieldId::x_forwarded_host) |
+    bit(FieldId::x_forwarded_proto) | bit(FieldId::x_real_ip) | bit(FieldId::x_request_id);
 
 }  // namespace
 
@@ -75,9 +79,13 @@ FieldId field_id(std::string_view name) noexcept {
     return FieldId::other;
 }
 
-bool is_hop_by_hop(FieldId id) noexcept { return (hop_by_hop & bit(id)) != 0; }
+bool is_hop_by_hop(FieldId id) noexcept {
+    return (hop_by_hop & bit(id)) != 0;
+}
 
-bool is_protected_from_connection(FieldId id) noexcept { return (connection_proof & bit(id)) != 0; }
+bool is_protected_from_connection(FieldId id) noexcept {
+    return (connection_proof & bit(id)) != 0;
+}
 
 bool FieldList::add(std::string_view name, std::string_view value) noexcept {
     if (count_ == capacity || name.size() > UINT16_MAX) return false;

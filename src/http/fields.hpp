@@ -1,7 +1,9 @@
-// Header fields of one message, as views into the bytes that came from the network (RFC 9110 section 5).
+// Header fields of one message, as views into the bytes that came from the network (RFC 9110
+// section 5).
 //
-// Nothing is copied: an entry is a few offsets from the head's first byte, so a FieldList is valid for as long as
-// the block that the head lies in. The fields an intermediary acts on are known by id; a look-up by id is exact.
+// Nothing is copied: an entry is a few offsets from the head's first byte, so a FieldList is valid
+// for as long as the block that the head lies in. The fields an intermediary acts on are known by
+// id; a look-up by id is exact.
 #pragma once
 
 #include <array>
@@ -42,7 +44,8 @@ FieldId field_id(std::string_view name) noexcept;
 /// Fields that end at this hop whatever Connection says (RFC 9110 section 7.6.1).
 bool is_hop_by_hop(FieldId id) noexcept;
 
-/// Fields that a Connection option may not take away: framing, routing, credentials, and what we add.
+/// Fields that a Connection option may not take away: framing, routing, credentials, and what we
+/// add.
 bool is_protected_from_connection(FieldId id) noexcept;
 
 class FieldList {
@@ -69,8 +72,12 @@ class FieldList {
     unsigned size() const noexcept { return count_; }
     Entry& operator[](unsigned index) noexcept { return entries_[index]; }
     const Entry& operator[](unsigned index) const noexcept { return entries_[index]; }
-    std::string_view name(const Entry& entry) const noexcept { return {base_ + entry.name_at, entry.name_size}; }
-    std::string_view value(const Entry& entry) const noexcept { return {base_ + entry.value_at, entry.value_size}; }
+    std::string_view name(const Entry& entry) const noexcept {
+        return {base_ + entry.name_at, entry.name_size};
+    }
+    std::string_view value(const Entry& entry) const noexcept {
+        return {base_ + entry.value_at, entry.value_size};
+    }
     const char* line_start(const Entry& entry) const noexcept { return base_ + entry.name_at; }
 
     const Entry* begin() const noexcept { return entries_.data(); }

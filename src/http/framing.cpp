@@ -55,7 +55,8 @@ void drop_nominated(FieldList& fields, std::string_view option) noexcept {
         const std::string_view name = fields.name(entry);
         if (name.size() != option.size() || is_protected_from_connection(entry.id)) continue;
         bool same = true;
-        for (std::size_t i = 0; i < name.size() && same; ++i) same = ascii_lower(name[i]) == ascii_lower(option[i]);
+        for (std::size_t i = 0; i < name.size() && same; ++i)
+            same = ascii_lower(name[i]) == ascii_lower(option[i]);
         if (same) entry.dropped = true;
     }
 }
@@ -67,10 +68,14 @@ ConnectionOptions end_hop(FieldList& fields) noexcept {
         if (is_hop_by_hop(entry.id)) entry.dropped = true;
         if (entry.id != FieldId::connection) continue;
         for_each_element(fields.value(entry), [&](std::string_view option) {
-            if (equals_lower(option, "close")) options.close = true;
-            else if (equals_lower(option, "keep-alive")) options.keep_alive = true;
-            else if (equals_lower(option, "upgrade")) options.upgrade = true;
-            else drop_nominated(fields, option);
+            if (equals_lower(option, "close"))
+                options.close = true;
+            else if (equals_lower(option, "keep-alive"))
+                options.keep_alive = true;
+            else if (equals_lower(option, "upgrade"))
+                options.upgrade = true;
+            else
+                drop_nominated(fields, option);
         });
     }
     return options;
@@ -81,7 +86,8 @@ bool persists(const ConnectionOptions& options, unsigned minor_version) noexcept
 }
 
 /// The only Upgrade field, where Connection names it.
-std::string_view wanted_upgrade(const FieldList& fields, const ConnectionOptions& options) noexcept {
+std::string_view wanted_upgrade(const FieldList& fields,
+                                const ConnectionOptions& options) noexcept {
     if (!options.upgrade) return {};
     const auto* entry = fields.find(FieldId::upgrade);
     return entry == nullptr ? std::string_view{} : fields.value(*entry);
@@ -90,25 +96,30 @@ std::string_view wanted_upgrade(const FieldList& fields, const ConnectionOptions
 std::optional<Refusal> judge_target(RequestHead& head) noexcept {
     const std::string_view target = head.target;
     // A fragment never belongs in a request: one hop would drop what another routes by.
-    if (target.find('#') != std::string_view::npos) return Refusal{Status::bad_request, "fragment in the target"};
+    if (target.find('#') != std::string_view::npos)
+        return Refusal{Status::bad_request, "fragment in the target"};
     if (target == "*") {
-        if (head.method != Method::options) return Refusal{Status::bad_request, "only OPTIONS may ask for *"};
+        if (head.method != Method::options)
+            return Refusal{Status::bad_request, "only OPTIONS may ask for *"};
         head.path = target;
         return std::nullopt;
     }
-    if (target.starts_with('/') || head.method == Method::connect) {  // CONNECT: refused by whoever asked for the head
+    if (target.starts_with('/') ||
+        head.method == Method::connect) {  // CONNECT: refused by whoever asked for the head
         head.path = target;
         return std::nullopt;
     }
     const std::size_t scheme_end = target.find("://");
-    const std::string_view scheme = target.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
+    const std::string_view scheme =
+        target.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
     if (!equals_lower(scheme, "http") && !equals_lower(scheme, "https")) {
         return Refusal{Status::bad_request, "malformed request target"};
     }
     const std::string_view rest = target.substr(scheme_end + 3);
     const std::size_t authority_end = rest.find_first_of("/?");
     head.authority = rest.substr(0, authority_end);
-    head.path = authority_end == std::string_view::npos ? std::string_view{} : rest.substr(authority_end);
+    head.path =
+        authority_end == std::string_view::npos ? std::string_view{} : rest.substr(authority_end);
     return std::nullopt;
 }
 
@@ -122,9 +133,11 @@ std::optional<Refusal> judge_host(RequestHead& head) noexcept {
     if (host == nullptr) return Refusal{Status::bad_request, "no Host field"};
     const std::string_view absolute = head.authority;
     // Host is checked although an absolute-form authority replaces it: RFC 9112 section 3.2.
-    if (!parse_authority(head.fields.value(*host), head)) return Refusal{Status::bad_request, "malformed Host field"};
+    if (!parse_authority(head.fields.value(*host), head))
+        return Refusal{Status::bad_request, "malformed Host field"};
     if (!absolute.empty()) {
-        if (!parse_authority(absolute, head)) return Refusal{Status::bad_request, "malformed authority"};
+        if (!parse_authority(absolute, head))
+            return Refusal{Status::bad_request, "malformed authority"};
         head.authority = absolute;
     } else if (head.path.data() == head.target.data()) {
         head.authority = head.fields.value(*host);
@@ -138,9 +151,12 @@ std::optional<Refusal> judge_request_framing(RequestHead& head) noexcept {
     const Lengths lengths = read_lengths(head.fields);
     if (lengths.malformed) return Refusal{Status::bad_request, "ambiguous message length"};
     if (lengths.has_codings) {
-        if (head.minor_version == 0) return Refusal{Status::bad_request, "Transfer-Encoding in HTTP/1.0"};
-        if (!lengths.chunked_last) return Refusal{Status::bad_request, "Transfer-Encoding does not end in chunked"};
-        if (lengths.other_codings) return Refusal{Status::not_implemented, "only the chunked coding is understood"};
+        if (head.minor_version == 0)
+            return Refusal{Status::bad_request, "Transfer-Encoding in HTTP/1.0"};
+        if (!lengths.chunked_last)
+            return Refusal{Status::bad_request, "Transfer-Encoding does not end in chunked"};
+        if (lengths.other_codings)
+            return Refusal{Status::not_implemented, "only the chunked coding is understood"};
         head.framing = {BodyFraming::Kind::chunked, 0};
     } else if (lengths.has_length) {
         head.framing = {BodyFraming::Kind::length, lengths.length};
@@ -166,8 +182,8 @@ void read_expectations(RequestHead& head) noexcept {
 
 bool is_host_byte(char c) noexcept {
     // reg-name of RFC 3986 section 3.2.2 without percent-encoding, which no DNS name needs.
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '.' || c == '_' ||
-           c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 bool is_address_byte(char c) noexcept {
@@ -197,7 +213,8 @@ bool parse_authority(std::string_view authority, RequestHead& head) noexcept {
     if (port_at != std::string_view::npos) {
         if (authority[port_at] != ':') return false;
         const std::string_view port = authority.substr(port_at + 1);
-        if (!port.empty() && !parse_decimal(port, 65'535)) return false;  // an empty port is the default one
+        if (!port.empty() && !parse_decimal(port, 65'535))
+            return false;  // an empty port is the default one
     }
     if (host.ends_with('.')) host.remove_suffix(1);
     if (host.empty() || host.size() > RequestHead::longest_host) return false;
@@ -214,7 +231,8 @@ std::optional<Refusal> judge_request(RequestHead& head) noexcept {
     read_expectations(head);
     const ConnectionOptions options = end_hop(head.fields);
     head.keep_alive = persists(options, head.minor_version);
-    head.upgrade = head.minor_version >= 1 ? wanted_upgrade(head.fields, options) : std::string_view{};
+    head.upgrade =
+        head.minor_version >= 1 ? wanted_upgrade(head.fields, options) : std::string_view{};
     return std::nullopt;
 }
 
@@ -236,7 +254,8 @@ std::optional<Refusal> judge_response(ResponseHead& head, Method method) noexcep
         head.framing = {BodyFraming::Kind::until_close, 0};
     }
     const ConnectionOptions options = end_hop(head.fields);
-    head.keep_alive = persists(options, head.minor_version) && head.framing.kind != BodyFraming::Kind::until_close;
+    head.keep_alive = persists(options, head.minor_version) &&
+                      head.framing.kind != BodyFraming::Kind::until_close;
     head.upgrade = wanted_upgrade(head.fields, options);
     return std::nullopt;
 }

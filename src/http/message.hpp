@@ -1,7 +1,8 @@
 // The heads of a request and of a response, once they have been parsed and judged.
 //
-// All views point into the block that the head came in: valid until the reader that filled them is asked for the
-// next head. A head that has reached this form has passed every check of SPEC section 2.
+// All views point into the block that the head came in: valid until the reader that filled them is
+// asked for the next head. A head that has reached this form has passed every check of SPEC
+// section 2.
 #pragma once
 
 #include <array>
@@ -23,7 +24,9 @@ struct BodyFraming {
     Kind kind = Kind::none;
     std::uint64_t length = 0;  // of Kind::length
 
-    bool has_body() const noexcept { return kind != Kind::none && !(kind == Kind::length && length == 0); }
+    bool has_body() const noexcept {
+        return kind != Kind::none && !(kind == Kind::length && length == 0);
+    }
 };
 
 /// Why a message is not taken: what to answer, and a few words for whoever sent it.
@@ -33,17 +36,17 @@ struct Refusal {
 };
 
 struct RequestHead {
-    std::string_view bytes;    // the whole head, request line to the empty line's CRLF
+    std::string_view bytes;  // the whole head, request line to the empty line's CRLF
     std::string_view method_text;
-    std::string_view target;   // as received
-    std::string_view path;     // origin-form, or "*"
+    std::string_view target;     // as received
+    std::string_view path;       // origin-form, or "*"
     std::string_view authority;  // as received, in Host or in an absolute-form target
     Method method = Method::other;
     std::uint8_t minor_version = 1;
     bool keep_alive = true;
     bool expects_continue = false;
-    bool accepts_trailers = false;      // TE: trailers
-    std::string_view upgrade;           // the value of Upgrade where Connection says so
+    bool accepts_trailers = false;  // TE: trailers
+    std::string_view upgrade;       // the value of Upgrade where Connection says so
     BodyFraming framing;
     FieldList fields;
 

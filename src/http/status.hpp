@@ -35,7 +35,9 @@ enum class Status : std::uint16_t {
     loop_detected = 508,
 };
 
-constexpr unsigned code(Status status) noexcept { return static_cast<unsigned>(status); }
+constexpr unsigned code(Status status) noexcept {
+    return static_cast<unsigned>(status);
+}
 
 /// "Not Found" for 404; "Unknown" for a code that is not in the list above.
 std::string_view reason_phrase(Status status) noexcept;

@@ -1,7 +1,9 @@
-// both(a, b): runs two tasks at once on one thread and resumes the awaiter when the *second* of them has ended.
+// both(a, b): runs two tasks at once on one thread and resumes the awaiter when the *second* of
+// them has ended.
 //
-// There is no "first of two": an operation that the kernel still holds may not be abandoned, so whoever wants one
-// side to stop makes the other end it (cancel, shutdown) and both are joined all the same.
+// There is no "first of two": an operation that the kernel still holds may not be abandoned, so
+// whoever wants one side to stop makes the other end it (cancel, shutdown) and both are joined all
+// the same.
 #pragma once
 
 #include <coroutine>
@@ -33,6 +35,8 @@ class [[nodiscard]] Both {
     int still_running_ = 2;
 };
 
-inline Both both(Task<void>& first, Task<void>& second) noexcept { return {first, second}; }
+inline Both both(Task<void>& first, Task<void>& second) noexcept {
+    return {first, second};
+}
 
 }  // namespace penstock::io

@@ -1,8 +1,8 @@
 #include "io/buffer_pool.hpp"
 
-#include <malloc.h>
-
 #include <new>
+
+#include <malloc.h>
 
 #include "base/assert.hpp"
 

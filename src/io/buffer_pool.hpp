@@ -1,8 +1,9 @@
 // Blocks of memory that bytes from and to the network live in, in two sizes.
 //
-// A small block holds a message head or a piece of a body; a large one is taken while a body proves long, where
-// fewer and bigger system calls pay (ARCHITECTURE section 4). Freed blocks are kept for reuse up to a bound and
-// otherwise given back to the system. One pool a loop; a block is used on its loop's thread alone.
+// A small block holds a message head or a piece of a body; a large one is taken while a body proves
+// long, where fewer and bigger system calls pay (ARCHITECTURE section 4). Freed blocks are kept for
+// reuse up to a bound and otherwise given back to the system. One pool a loop; a block is used on
+// its loop's thread alone.
 #pragma once
 
 #include <cstddef>

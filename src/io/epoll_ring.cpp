@@ -1,12 +1,12 @@
 #include "io/epoll_ring.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <climits>
 #include <cstring>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/assert.hpp"
 
@@ -54,8 +54,10 @@ void EpollRing::opened(Socket& socket) noexcept {
 // --- the loop ---
 
 void EpollRing::submit_and_collect(TimePoint deadline) {
+    if (send_collected()) deadline = now();
     const int timeout = deferred_.empty() ? timeout_ms(deadline) : 0;
-    const int count = ::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), timeout);
+    const int count =
+        ::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), timeout);
     reads_left_ = reads_a_turn;
     read_deferred();
     for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
@@ -82,7 +84,8 @@ void EpollRing::dispatch(const epoll_event& event) noexcept {
             return;
         case Source::socket: {
             Socket& socket = socket_at(index);
-            // Closed (and perhaps opened anew) by an earlier event of this batch: a spurious edge does no harm.
+            // Closed (and perhaps opened anew) by an earlier event of this batch: a spurious edge
+            // does no harm.
             if (socket.fd_ >= 0) socket_event(socket, event.events);
             return;
         }
@@ -135,8 +138,10 @@ bool EpollRing::read_some(Socket& socket, ReceiveSize size) noexcept {
     if (got > 0) {
         block->end += static_cast<std::uint32_t>(got);
         socket.append_pending(std::move(block));
-        // A short read has emptied the socket, unless a FIN (which makes no second edge) stands behind the bytes.
-        if (static_cast<std::size_t>(got) < room && !socket.peer_finished_) socket.readable_ = false;
+        // A short read has emptied the socket, unless a FIN (which makes no second edge) stands
+        // behind the bytes.
+        if (static_cast<std::size_t>(got) < room && !socket.peer_finished_)
+            socket.readable_ = false;
         return true;
     }
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -149,7 +154,25 @@ bool EpollRing::read_some(Socket& socket, ReceiveSize size) noexcept {
 
 // --- sending, connecting, closing ---
 
-bool EpollRing::start_send(Socket& socket, SendAwaiter& send) noexcept { return send_some(socket, send); }
+bool EpollRing::start_send(Socket& socket, SendAwaiter&) noexcept {
+    unsent_.emplace_back(socket.index_, socket.generation_);
+    return false;
+}
+
+bool EpollRing::send_collected() noexcept {
+    bool ended = false;
+    sending_.swap(unsent_);
+    for (const auto& [index, generation] : sending_) {
+        Socket& socket = socket_at(index);
+        if (socket.generation_ != generation || socket.sender_ == nullptr) continue;
+        SendAwaiter& send = *socket.sender_;
+        if (!send_some(socket, send)) continue;
+        socket.resume_sender(send.error_);
+        ended = true;
+    }
+    sending_.clear();
+    return ended;
+}
 
 bool EpollRing::send_some(Socket& socket, SendAwaiter& send) noexcept {
     if (send.is_connect()) {
@@ -228,7 +251,8 @@ void EpollRing::accept_some(Listener& listener) noexcept {
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;
         if (errno == EINTR || errno == ECONNABORTED) continue;
-        // Out of descriptors or memory: the level-triggered watch would spin, so it rests until the next accept().
+        // Out of descriptors or memory: the level-triggered watch would spin, so it rests until the
+        // next accept().
         stop_accept(listener);
         listener.deliver(-errno);
         return;

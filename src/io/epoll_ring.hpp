@@ -1,16 +1,17 @@
 // The epoll engine: for hosts that forbid io_uring (most containers do).
 //
-// Every socket is watched once, edge-triggered, for its whole life; system calls are made only where an edge or the
-// last short read says that they will succeed. A coroutine whose bytes are there goes on without suspending, within a
-// budget a turn so that one busy connection cannot keep the others waiting.
+// Every socket is watched once, edge-triggered, for its whole life; system calls are made only
+// where an edge or the last short read says that they will succeed. A coroutine whose bytes are
+// there goes on without suspending, within a budget a turn so that one busy connection cannot keep
+// the others waiting.
 #pragma once
-
-#include <sys/epoll.h>
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
+
+#include <sys/epoll.h>
 
 #include "io/ring.hpp"
 
@@ -51,10 +52,17 @@ class EpollRing final : public Ring {
     /// True: it has ended, `error_` says how.
     bool send_some(Socket& socket, SendAwaiter& send) noexcept;
     void read_deferred() noexcept;
+    /// All sends that the turn's coroutines have asked for; true where any has ended.
+    bool send_collected() noexcept;
 
     int epoll_fd_;
     int reads_left_ = reads_a_turn;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> deferred_;  // sockets that ran out of this turn's budget
+    std::vector<std::pair<std::uint32_t, std::uint32_t>>
+        deferred_;  // sockets that ran out of this turn's budget
+    // Sends wait for the turn's end: peers are woken once for many, which costs less than waking
+    // each at once.
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> unsent_;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> sending_;
     std::vector<Listener*> listeners_;
     std::array<epoll_event, 512> events_;
 };

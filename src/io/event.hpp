@@ -1,6 +1,7 @@
 // Event: one coroutine waits until something else on the same loop says go.
 //
-// Not thread-safe; another thread goes through the loop's mailbox. set() before wait() is remembered.
+// Not thread-safe; another thread goes through the loop's mailbox. set() before wait() is
+// remembered.
 #pragma once
 
 #include <coroutine>

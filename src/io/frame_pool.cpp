@@ -45,8 +45,12 @@ struct Lists {
 
 thread_local Lists lists;
 
-constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / FramePool::size_step; }
-constexpr std::size_t class_size(std::size_t index) noexcept { return (index + 1) * FramePool::size_step; }
+constexpr std::size_t class_of(std::size_t size) noexcept {
+    return (size - 1) / FramePool::size_step;
+}
+constexpr std::size_t class_size(std::size_t index) noexcept {
+    return (index + 1) * FramePool::size_step;
+}
 
 }  // namespace
 
@@ -73,6 +77,8 @@ void FramePool::release(void* frame, std::size_t size) noexcept {
     lists.kept_bytes += class_size(index);
 }
 
-void FramePool::trim() noexcept { lists.clear(); }
+void FramePool::trim() noexcept {
+    lists.clear();
+}
 
 }  // namespace penstock::io

@@ -1,8 +1,9 @@
-// Memory for coroutine frames: free lists by size, one pool a thread, so that a warm request allocates nothing.
+// Memory for coroutine frames: free lists by size, one pool a thread, so that a warm request
+// allocates nothing.
 //
 // A frame must die on the thread that made it (workers share nothing). What is kept is bounded by
-// `most_kept_bytes`; frames above `largest_frame` go to the heap. Under AddressSanitizer every frame goes to the
-// heap, so that a use after the end is seen.
+// `most_kept_bytes`; frames above `largest_frame` go to the heap. Under AddressSanitizer every
+// frame goes to the heap, so that a use after the end is seen.
 #pragma once
 
 #include <cstddef>

@@ -1,16 +1,18 @@
 #include "io/listener.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <utility>
+
+#include <unistd.h>
 
 #include "base/assert.hpp"
 #include "io/ring.hpp"
 
 namespace penstock::io {
 
-Listener::Listener(Ring& ring, int fd) : ring_(ring), fd_(fd) { ring_.add_listener(*this); }
+Listener::Listener(Ring& ring, int fd) : ring_(ring), fd_(fd) {
+    ring_.add_listener(*this);
+}
 
 Listener::~Listener() {
     PENSTOCK_ASSERT(!acceptor_);
@@ -39,7 +41,9 @@ void Listener::deliver(int fd_or_error) noexcept {
     if (acceptor_) ring_.schedule(std::exchange(acceptor_, {}));
 }
 
-void Listener::pause() noexcept { ring_.stop_accept(*this); }
+void Listener::pause() noexcept {
+    ring_.stop_accept(*this);
+}
 
 void Listener::interrupt() noexcept {
     interrupted_ = true;

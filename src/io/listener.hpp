@@ -1,7 +1,8 @@
 // Listener: a listening socket of a loop, and the awaiter that takes connections from it.
 //
-// Made by Ring::listen(), used on that ring's thread alone. Not owned by the ring: it must be stopped (interrupt()
-// and the acceptor resumed) before it dies; the file descriptor is closed by its owner.
+// Made by Ring::listen(), used on that ring's thread alone. Not owned by the ring: it must be
+// stopped (interrupt() and the acceptor resumed) before it dies; the file descriptor is closed by
+// its owner.
 #pragma once
 
 #include <coroutine>
@@ -12,7 +13,8 @@ namespace penstock::io {
 
 class Ring;
 
-/// `batch` lets the kernel hand over whatever has connected; `single` takes exactly one, for an owner near its limit.
+/// `batch` lets the kernel hand over whatever has connected; `single` takes exactly one, for an
+/// owner near its limit.
 enum class AcceptMode : std::uint8_t { batch, single };
 
 class Listener {
@@ -22,13 +24,17 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
     ~Listener();
 
-    /// A connected file descriptor (the caller's), or a negative errno: -EMFILE and the like when the process has
-    /// run out (wait, then accept again), -ECANCELED after interrupt().
+    /// A connected file descriptor (the caller's), or a negative errno: -EMFILE and the like when
+    /// the process has run out (wait, then accept again), -ECANCELED after interrupt().
     class [[nodiscard]] AcceptAwaiter {
       public:
-        AcceptAwaiter(Listener& listener, AcceptMode mode) noexcept : listener_(listener) { listener.mode_ = mode; }
+        AcceptAwaiter(Listener& listener, AcceptMode mode) noexcept : listener_(listener) {
+            listener.mode_ = mode;
+        }
         bool await_ready() noexcept;
-        void await_suspend(std::coroutine_handle<> handle) noexcept { listener_.acceptor_ = handle; }
+        void await_suspend(std::coroutine_handle<> handle) noexcept {
+            listener_.acceptor_ = handle;
+        }
         int await_resume() noexcept;
 
       private:
@@ -56,7 +62,8 @@ class Listener {
     std::deque<int> accepted_;
     std::coroutine_handle<> acceptor_;
     AcceptMode mode_ = AcceptMode::batch;
-    bool armed_ = false;     // the kernel holds a multishot accept (io_uring), or the fd is watched (epoll)
+    bool armed_ =
+        false;  // the kernel holds a multishot accept (io_uring), or the fd is watched (epoll)
     bool stopping_ = false;  // a cancel is under way
     bool interrupted_ = false;
 };

@@ -1,9 +1,9 @@
 #include "io/mailbox.hpp"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <utility>
+
+#include <unistd.h>
 
 namespace penstock::io {
 

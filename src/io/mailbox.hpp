@@ -1,7 +1,8 @@
-// Messages between loops: any thread posts, the owning loop delivers at its next turn, in the order of posting.
+// Messages between loops: any thread posts, the owning loop delivers at its next turn, in the order
+// of posting.
 //
-// Lock-free (a Treiber stack that the owner takes whole and turns round). A sleeping loop is woken through its
-// eventfd; a loop that is awake costs the sender one compare-and-swap.
+// Lock-free (a Treiber stack that the owner takes whole and turns round). A sleeping loop is woken
+// through its eventfd; a loop that is awake costs the sender one compare-and-swap.
 #pragma once
 
 #include <atomic>
@@ -9,7 +10,8 @@
 
 namespace penstock::io {
 
-/// Posted with ownership; delivered once, then freed. `deliver` runs on the receiving loop's thread.
+/// Posted with ownership; delivered once, then freed. `deliver` runs on the receiving loop's
+/// thread.
 struct Message {
     explicit Message(std::function<void()> action) : deliver(std::move(action)) {}
 
@@ -31,7 +33,8 @@ class Mailbox {
     /// Owner only: delivers what is there; true where anything was.
     bool deliver_all();
 
-    /// Owner only, before it waits: false where something has been posted meanwhile (then do not wait).
+    /// Owner only, before it waits: false where something has been posted meanwhile (then do not
+    /// wait).
     bool prepare_to_sleep() noexcept;
     void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
 

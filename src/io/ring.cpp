@@ -1,11 +1,11 @@
 #include "io/ring.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/assert.hpp"
 #include "io/epoll_ring.hpp"
@@ -15,13 +15,14 @@
 
 namespace penstock::io {
 
-Ring::Ring(int wake_fd)
-    : wake_fd_(wake_fd), now_(Clock::now()), timers_(now_), mailbox_(wake_fd) {
+Ring::Ring(int wake_fd) : wake_fd_(wake_fd), now_(Clock::now()), timers_(now_), mailbox_(wake_fd) {
     ready_.reserve(1024);
     resuming_.reserve(1024);
 }
 
-Ring::~Ring() { ::close(wake_fd_); }
+Ring::~Ring() {
+    ::close(wake_fd_);
+}
 
 Result<std::unique_ptr<Ring>> Ring::create(Engine engine, const RingOptions& options) {
     const int wake_fd = ::eventfd(0, EFD_CLOEXEC | (engine == Engine::epoll ? EFD_NONBLOCK : 0));
@@ -30,7 +31,8 @@ Result<std::unique_ptr<Ring>> Ring::create(Engine engine, const RingOptions& opt
 #ifdef PENSTOCK_WITH_URING
                                         UringRing::create(wake_fd, options);
 #else
-                                        Result<std::unique_ptr<Ring>>(Failure{Error{"built without io_uring"}});
+                                        Result<std::unique_ptr<Ring>>(
+                                            Failure{Error{"built without io_uring"}});
 #endif
     static_cast<void>(options);
     if (!ring) ::close(wake_fd);
@@ -38,7 +40,9 @@ Result<std::unique_ptr<Ring>> Ring::create(Engine engine, const RingOptions& opt
 }
 
 #ifndef PENSTOCK_WITH_URING
-Result<void> probe_uring() { return Failure{Error{"built without io_uring"}}; }
+Result<void> probe_uring() {
+    return Failure{Error{"built without io_uring"}};
+}
 #endif
 
 void Ring::wait(TimePoint deadline) {
@@ -52,7 +56,8 @@ void Ring::wait(TimePoint deadline) {
 void Ring::run_ready() {
     timers_.advance(now_);
     mailbox_.deliver_all();
-    // What is scheduled meanwhile runs in this turn too; each round's list is fixed before it starts.
+    // What is scheduled meanwhile runs in this turn too; each round's list is fixed before it
+    // starts.
     while (!ready_.empty()) {
         resuming_.swap(ready_);
         for (const auto handle : resuming_) handle.resume();

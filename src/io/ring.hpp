@@ -1,8 +1,8 @@
 // Ring: the loop of one thread, the face of the two engines (io_uring, epoll).
 //
-// A turn is: wait for the kernel, collect every completion, then resume the coroutines that they concern. Whoever
-// owns the thread runs turns; nothing here locks or blocks but wait(). All of it belongs to the thread that made
-// the ring, save mailbox().post().
+// A turn is: wait for the kernel, collect every completion, then resume the coroutines that they
+// concern. Whoever owns the thread runs turns; nothing here locks or blocks but wait(). All of it
+// belongs to the thread that made the ring, save mailbox().post().
 #pragma once
 
 #include <coroutine>
@@ -28,7 +28,7 @@ enum class Engine : std::uint8_t { uring, epoll };
 struct RingOptions {
     unsigned submission_entries = 2048;
     unsigned completion_entries = 16'384;
-    unsigned first_receive_blocks = 64;    // given to the kernel at the start; grows as they run out
+    unsigned first_receive_blocks = 64;  // given to the kernel at the start; grows as they run out
     unsigned most_receive_blocks = 4'096;  // a power of two
 };
 
@@ -45,7 +45,8 @@ class Ring {
 
     // --- the loop ---
 
-    /// One turn's first half: submits, waits until something happens or `deadline`, and collects completions.
+    /// One turn's first half: submits, waits until something happens or `deadline`, and collects
+    /// completions.
     void wait(TimePoint deadline);
     /// One turn's second half: fires timers, delivers mail, resumes all that is ready.
     void run_ready();
@@ -89,7 +90,8 @@ class Ring {
     friend class SendAwaiter;
     friend class ConnectAwaiter;
 
-    /// True: the outcome is in the socket already. False: input_changed() or a completion will resume the receiver.
+    /// True: the outcome is in the socket already. False: input_changed() or a completion will
+    /// resume the receiver.
     virtual bool start_receive(Socket& socket, ReceiveSize size) noexcept = 0;
     virtual bool start_send(Socket& socket, SendAwaiter& send) noexcept = 0;
     virtual bool start_connect(Socket& socket, SendAwaiter& connect) noexcept = 0;
@@ -117,14 +119,16 @@ class Ring {
     Mailbox mailbox_;
     std::vector<std::coroutine_handle<>> ready_;
     std::vector<std::coroutine_handle<>> resuming_;
-    std::vector<Socket*> sockets_;  // by index; never shrinks, so that late completions find their slot
+    std::vector<Socket*>
+        sockets_;  // by index; never shrinks, so that late completions find their slot
     std::vector<std::uint32_t> free_sockets_;
     std::size_t open_sockets_ = 0;
 };
 
 class [[nodiscard]] Ring::SleepAwaiter : Timer {
   public:
-    SleepAwaiter(Ring& ring, Duration duration) noexcept : Timer(&fire), ring_(ring), duration_(duration) {}
+    SleepAwaiter(Ring& ring, Duration duration) noexcept
+        : Timer(&fire), ring_(ring), duration_(duration) {}
     bool await_ready() const noexcept { return duration_ <= Duration::zero(); }
     void await_suspend(std::coroutine_handle<> handle) noexcept {
         handle_ = handle;
@@ -143,9 +147,12 @@ class [[nodiscard]] Ring::SleepAwaiter : Timer {
     std::coroutine_handle<> handle_;
 };
 
-inline Ring::SleepAwaiter Ring::sleep(Duration duration) noexcept { return {*this, duration}; }
+inline Ring::SleepAwaiter Ring::sleep(Duration duration) noexcept {
+    return {*this, duration};
+}
 
-/// What this kernel and this process's limits allow: nothing, or why io_uring cannot be had (one line).
+/// What this kernel and this process's limits allow: nothing, or why io_uring cannot be had (one
+/// line).
 Result<void> probe_uring();
 
 }  // namespace penstock::io

@@ -16,7 +16,7 @@ void Socket::open(int fd) noexcept {
     fd_ = fd;
     input_error_ = interrupted_ = cancel_reason_ = 0;
     input_ended_ = false;
-    multishot_armed_ = multishot_cancelling_ = hangup_armed_ = closing_ = false;
+    receive_armed_ = receive_cancelling_ = hangup_armed_ = closing_ = carries_long_bodies_ = false;
     readable_ = peer_finished_ = false;
 }
 
@@ -80,12 +80,15 @@ void Socket::resume_sender(int error) noexcept {
 void Socket::guard_deadline(TimePoint deadline) noexcept {
     if (deadline == never) return;
     TimerWheel& timers = ring_.timers();
-    // The timer stays armed when a wait ends early: most waits do, and the next one then costs nothing.
+    // The timer stays armed when a wait ends early: most waits do, and the next one then costs
+    // nothing.
     if (timer_.is_armed() && timer_.expiry_tick() <= timers.tick_of(deadline)) return;
     timers.arm(timer_, deadline);
 }
 
-void Socket::on_timer(Timer& timer) { static_cast<DeadlineTimer&>(timer).socket.check_deadlines(); }
+void Socket::on_timer(Timer& timer) {
+    static_cast<DeadlineTimer&>(timer).socket.check_deadlines();
+}
 
 void Socket::check_deadlines() noexcept {
     const TimePoint now = ring_.now();
@@ -122,7 +125,9 @@ void Socket::expect_input() noexcept {
     if (!input_ended_ && pending_head_ == nullptr) ring_.start_receive(*this, ReceiveSize::small);
 }
 
-void Socket::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }
+void Socket::shutdown_send() noexcept {
+    ::shutdown(fd_, SHUT_WR);
+}
 
 void Socket::reset_on_close() noexcept {
     const linger abort_now{.l_onoff = 1, .l_linger = 0};
@@ -163,13 +168,15 @@ Received ReceiveAwaiter::await_resume() noexcept {
     return received;
 }
 
-SendAwaiter::SendAwaiter(Socket& socket, iovec* pieces, unsigned count, Duration stall_limit) noexcept
+SendAwaiter::SendAwaiter(Socket& socket, iovec* pieces, unsigned count,
+                         Duration stall_limit) noexcept
     : socket_(socket), stall_limit_(stall_limit) {
     message_.msg_iov = pieces;
     message_.msg_iovlen = count;
 }
 
-SendAwaiter::SendAwaiter(Socket& socket, TimePoint deadline) noexcept : socket_(socket), deadline_(deadline) {}
+SendAwaiter::SendAwaiter(Socket& socket, TimePoint deadline) noexcept
+    : socket_(socket), deadline_(deadline) {}
 
 bool SendAwaiter::advance(std::size_t sent) noexcept {
     while (message_.msg_iovlen > 0) {
@@ -204,7 +211,8 @@ void SendAwaiter::await_suspend(std::coroutine_handle<> handle) noexcept {
     socket_.guard_deadline(deadline_);
 }
 
-ConnectAwaiter::ConnectAwaiter(Socket& socket, const sockaddr* address, socklen_t size, TimePoint deadline) noexcept
+ConnectAwaiter::ConnectAwaiter(Socket& socket, const sockaddr* address, socklen_t size,
+                               TimePoint deadline) noexcept
     : SendAwaiter(socket, deadline) {
     address_ = address;
     address_size_ = size;

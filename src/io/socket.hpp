@@ -1,18 +1,21 @@
-// Socket: one connected (or connecting) stream socket of a loop, and the operations a coroutine awaits on it.
+// Socket: one connected (or connecting) stream socket of a loop, and the operations a coroutine
+// awaits on it.
 //
-// Made by Ring::adopt() or Ring::connect_socket(), used on that ring's thread alone, ended by close(). At most one
-// coroutine receives and one sends (or connects) at a time. Errors are positive errno values; 0 is success.
+// Made by Ring::adopt() or Ring::connect_socket(), used on that ring's thread alone, ended by
+// close(). At most one coroutine receives and one sends (or connects) at a time. Errors are
+// positive errno values; 0 is success.
 //
-// Two kinds of ending are kept apart. A *deadline* ends one wait with ETIMEDOUT and leaves the socket usable.
-// interrupt() is for good: whoever waits now or later gets the given error. Either way an operation that the kernel
-// still holds is cancelled first and its completion awaited, so that no buffer is freed under the kernel.
+// Two kinds of ending are kept apart. A *deadline* ends one wait with ETIMEDOUT and leaves the
+// socket usable. interrupt() is for good: whoever waits now or later gets the given error. Either
+// way an operation that the kernel still holds is cancelled first and its completion awaited, so
+// that no buffer is freed under the kernel.
 #pragma once
-
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <coroutine>
 #include <cstdint>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/clock.hpp"
 #include "io/buffer_pool.hpp"
@@ -31,8 +34,8 @@ struct Received {
     bool is_end() const noexcept { return !block && error == 0; }
 };
 
-/// Told of input that nobody awaits: bytes, FIN or a reset. Called while completions are collected: it may
-/// interrupt and close sockets and schedule coroutines, but must not resume any.
+/// Told of input that nobody awaits: bytes, FIN or a reset. Called while completions are collected:
+/// it may interrupt and close sockets and schedule coroutines, but must not resume any.
 class SocketWatcher {
   public:
     virtual void on_unawaited_input(Socket& socket) = 0;
@@ -56,7 +59,8 @@ class Socket {
     /// The next bytes in order. Waits until `deadline` (ETIMEDOUT).
     ReceiveAwaiter receive(TimePoint deadline, ReceiveSize size = ReceiveSize::small) noexcept;
 
-    /// Sends all of `pieces` (which it uses up). ETIMEDOUT after `stall_limit` without any progress.
+    /// Sends all of `pieces` (which it uses up). ETIMEDOUT after `stall_limit` without any
+    /// progress.
     SendAwaiter send(iovec* pieces, unsigned count, Duration stall_limit) noexcept;
 
     /// Connects to `address`, which must outlive the wait.
@@ -101,7 +105,8 @@ class Socket {
     friend class SendAwaiter;
     friend class ConnectAwaiter;
 
-    /// Pending small blocks past which the kernel is no longer asked for more while nobody receives.
+    /// Pending small blocks past which the kernel is no longer asked for more while nobody
+    /// receives.
     static constexpr unsigned most_pending = 2;
 
     Socket(Ring& ring, std::uint32_t index) noexcept;
@@ -141,9 +146,11 @@ class Socket {
     std::uint8_t pending_count_ = 0;
     bool input_ended_ = false;
     // io_uring: the state of the receive that the kernel holds.
-    bool multishot_armed_ = false;
-    bool multishot_cancelling_ = false;
+    bool receive_armed_ = false;
+    bool receive_cancelling_ = false;
     bool hangup_armed_ = false;
+    bool carries_long_bodies_ =
+        false;  // has asked for a large receive: small ones are then taken one by one
     bool closing_ = false;
     // epoll: what the last edge said.
     bool readable_ = false;
@@ -205,7 +212,8 @@ class [[nodiscard]] SendAwaiter {
 
 class [[nodiscard]] ConnectAwaiter : public SendAwaiter {
   public:
-    ConnectAwaiter(Socket& socket, const sockaddr* address, socklen_t size, TimePoint deadline) noexcept;
+    ConnectAwaiter(Socket& socket, const sockaddr* address, socklen_t size,
+                   TimePoint deadline) noexcept;
     bool await_ready() noexcept;
 };
 
@@ -215,7 +223,8 @@ inline ReceiveAwaiter Socket::receive(TimePoint deadline, ReceiveSize size) noex
 inline SendAwaiter Socket::send(iovec* pieces, unsigned count, Duration stall_limit) noexcept {
     return {*this, pieces, count, stall_limit};
 }
-inline ConnectAwaiter Socket::connect(const sockaddr* address, socklen_t size, TimePoint deadline) noexcept {
+inline ConnectAwaiter Socket::connect(const sockaddr* address, socklen_t size,
+                                      TimePoint deadline) noexcept {
     return {*this, address, size, deadline};
 }
 

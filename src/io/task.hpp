@@ -1,12 +1,13 @@
 // Task: a coroutine that computes one T for whoever awaits it.
 //
-// Starts when it is awaited, on the awaiter's stack: a child that never suspends costs a call, and no chain of
-// symmetric transfers can overflow the stack below -O2 (ARCHITECTURE section 4). A Task is awaited exactly once, on
-// the thread that made it, and owns its frame. Frames come from the FramePool. An exception that leaves a task ends
-// the process: errors are values here.
+// Starts when it is awaited, on the awaiter's stack: a child that never suspends costs a call, and
+// no chain of symmetric transfers can overflow the stack below -O2 (ARCHITECTURE section 4). A Task
+// is awaited exactly once, on the thread that made it, and owns its frame. Frames come from the
+// FramePool. An exception that leaves a task ends the process: errors are values here.
 //
-// Rules that g++ 12 imposes: co_await only as a statement or an initialiser of its own; no aggregates by value as
-// coroutine parameters; no capturing lambda coroutines. tools/tidy.py checks them.
+// Rules that g++ 12 imposes: co_await only as a statement or an initialiser of its own; no
+// aggregates by value as coroutine parameters; no capturing lambda coroutines. tools/tidy.py checks
+// them.
 #pragma once
 
 #include <coroutine>
@@ -27,7 +28,9 @@ struct TaskPromiseBase {
     int* still_running = nullptr;  // set by both(): the last of two children resumes the parent
 
     static void* operator new(std::size_t size) { return FramePool::allocate(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { FramePool::release(frame, size); }
+    static void operator delete(void* frame, std::size_t size) noexcept {
+        FramePool::release(frame, size);
+    }
 
     std::suspend_always initial_suspend() noexcept { return {}; }
 
@@ -36,7 +39,8 @@ struct TaskPromiseBase {
         template <class Promise>
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
             TaskPromiseBase& promise = self.promise();
-            if (promise.still_running != nullptr && --*promise.still_running > 0) return std::noop_coroutine();
+            if (promise.still_running != nullptr && --*promise.still_running > 0)
+                return std::noop_coroutine();
             return promise.continuation;
         }
         void await_resume() noexcept {}
@@ -53,7 +57,9 @@ class [[nodiscard]] Task {
     struct promise_type : detail::TaskPromiseBase {
         std::optional<T> value;
 
-        Task get_return_object() { return Task(std::coroutine_handle<promise_type>::from_promise(*this)); }
+        Task get_return_object() {
+            return Task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
         template <class U>
         void return_value(U&& result) {
             value.emplace(std::forward<U>(result));
@@ -67,7 +73,9 @@ class [[nodiscard]] Task {
     }
 
     bool await_ready() noexcept { return start(); }
-    void await_suspend(std::coroutine_handle<> awaiter) noexcept { handle_.promise().continuation = awaiter; }
+    void await_suspend(std::coroutine_handle<> awaiter) noexcept {
+        handle_.promise().continuation = awaiter;
+    }
     T await_resume() { return std::move(*handle_.promise().value); }
 
     /// For both() and spawn(): runs to the first suspension; true where that was the end.
@@ -87,7 +95,9 @@ template <>
 class [[nodiscard]] Task<void> {
   public:
     struct promise_type : detail::TaskPromiseBase {
-        Task get_return_object() { return Task(std::coroutine_handle<promise_type>::from_promise(*this)); }
+        Task get_return_object() {
+            return Task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
         void return_void() noexcept {}
     };
 
@@ -98,7 +108,9 @@ class [[nodiscard]] Task<void> {
     }
 
     bool await_ready() noexcept { return start(); }
-    void await_suspend(std::coroutine_handle<> awaiter) noexcept { handle_.promise().continuation = awaiter; }
+    void await_suspend(std::coroutine_handle<> awaiter) noexcept {
+        handle_.promise().continuation = awaiter;
+    }
     void await_resume() noexcept {}
 
     bool start() noexcept {
@@ -119,7 +131,9 @@ namespace detail {
 struct Detached {
     struct promise_type {
         static void* operator new(std::size_t size) { return FramePool::allocate(size); }
-        static void operator delete(void* frame, std::size_t size) noexcept { FramePool::release(frame, size); }
+        static void operator delete(void* frame, std::size_t size) noexcept {
+            FramePool::release(frame, size);
+        }
         Detached get_return_object() noexcept { return {}; }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
@@ -128,11 +142,16 @@ struct Detached {
     };
 };
 
-inline Detached run_detached(Task<void> task) { co_await task; }
+inline Detached run_detached(Task<void> task) {
+    co_await task;
+}
 
 }  // namespace detail
 
-/// Runs `task` on its own from now on. Whoever spawns keeps what the task refers to alive until it ends.
-inline void spawn(Task<void> task) { detail::run_detached(std::move(task)); }
+/// Runs `task` on its own from now on. Whoever spawns keeps what the task refers to alive until it
+/// ends.
+inline void spawn(Task<void> task) {
+    detail::run_detached(std::move(task));
+}
 
 }  // namespace penstock::io

@@ -30,7 +30,9 @@ void TimerWheel::arm(Timer& timer, TimePoint when) noexcept {
     insert(timer);
 }
 
-void TimerWheel::disarm(Timer& timer) noexcept { timer.unlink(); }
+void TimerWheel::disarm(Timer& timer) noexcept {
+    timer.unlink();
+}
 
 void TimerWheel::insert(Timer& timer) noexcept {
     const std::uint64_t differing = (timer.expiry_tick_ ^ current_) | (slots - 1);
@@ -45,8 +47,10 @@ std::uint64_t TimerWheel::next_tick() const noexcept {
     for (int level = 0; level < levels; ++level) {
         const int shift = slot_bits * level;
         const std::uint64_t here = (current_ >> shift) & (slots - 1);
-        // Only slots ahead of the present one can be occupied; the top level alone may hold later rounds.
-        const std::uint64_t ahead = here == slots - 1 ? 0 : level_[level].occupied & (~std::uint64_t{0} << (here + 1));
+        // Only slots ahead of the present one can be occupied; the top level alone may hold later
+        // rounds.
+        const std::uint64_t ahead =
+            here == slots - 1 ? 0 : level_[level].occupied & (~std::uint64_t{0} << (here + 1));
         if (ahead == 0) continue;
         const auto slot = static_cast<std::uint64_t>(std::countr_zero(ahead));
         const std::uint64_t round = current_ >> shift >> slot_bits << slot_bits << shift;
@@ -69,7 +73,8 @@ void TimerWheel::cascade(int level) noexcept {
 }
 
 void TimerWheel::advance(TimePoint now) {
-    const std::uint64_t target = now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / milliseconds(1));
+    const std::uint64_t target =
+        now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / milliseconds(1));
     while (current_ < target) {
         const std::uint64_t next = next_tick();
         if (next > target) {

@@ -1,8 +1,10 @@
-// Timers by the thousand: arming, moving and cancelling are O(1), with a resolution of one millisecond.
+// Timers by the thousand: arming, moving and cancelling are O(1), with a resolution of one
+// millisecond.
 //
-// Hierarchical timing wheel (Varghese and Lauck, 1987), six levels of 64 slots; a timer's level is that of the highest
-// bit in which its tick differs from the present one, so a slot never wraps. A timer never fires early; it fires up
-// to one tick plus one loop turn late. Not thread-safe: one wheel a loop.
+// Hierarchical timing wheel (Varghese and Lauck, 1987), six levels of 64 slots; a timer's level is
+// that of the highest bit in which its tick differs from the present one, so a slot never wraps. A
+// timer never fires early; it fires up to one tick plus one loop turn late. Not thread-safe: one
+// wheel a loop.
 #pragma once
 
 #include <array>
@@ -55,7 +57,8 @@ class TimerWheel {
     static constexpr std::uint64_t no_tick = UINT64_MAX;
 
     struct Level {
-        std::uint64_t occupied = 0;  // may have a bit set whose slot has emptied since; never the reverse
+        std::uint64_t occupied =
+            0;  // may have a bit set whose slot has emptied since; never the reverse
         std::array<IntrusiveList<Timer>, slots> slot;
     };
 

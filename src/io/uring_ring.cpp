@@ -1,14 +1,14 @@
 #include "io/uring_ring.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/assert.hpp"
 
@@ -25,7 +25,8 @@ Error refusal(const char* what, int negative_errno) {
 
 }  // namespace
 
-std::uint64_t UringRing::tag(Operation operation, std::uint32_t index, std::uint32_t generation) noexcept {
+std::uint64_t UringRing::tag(Operation operation, std::uint32_t index,
+                             std::uint32_t generation) noexcept {
     return std::uint64_t{index} << 32 | std::uint64_t{generation & generation_mask} << 8 |
            static_cast<std::uint64_t>(operation);
 }
@@ -50,8 +51,8 @@ Result<std::unique_ptr<Ring>> UringRing::create(int wake_fd, const RingOptions& 
 
 Result<void> UringRing::set_up(const RingOptions& options) {
     io_uring_params params{};
-    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |
-                   IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                   IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
     params.cq_entries = options.completion_entries;
     const int made = io_uring_queue_init_params(options.submission_entries, &ring_, &params);
     if (made < 0) return Failure{refusal("io_uring_setup", made)};
@@ -77,8 +78,10 @@ Result<void> UringRing::set_up_buffers(const RingOptions& options) {
 }
 
 UringRing::~UringRing() {
-    if (provided_ != nullptr) io_uring_free_buf_ring(&ring_, provided_, provided_entries_, buffer_group);
-    if (ring_ready_) io_uring_queue_exit(&ring_);  // waits until the kernel has let go of every operation
+    if (provided_ != nullptr)
+        io_uring_free_buf_ring(&ring_, provided_, provided_entries_, buffer_group);
+    if (ring_ready_)
+        io_uring_queue_exit(&ring_);  // waits until the kernel has let go of every operation
     for (Block* block : provided_blocks_) BlockRef returned(block);
     end_sockets();
 }
@@ -88,7 +91,8 @@ UringRing::~UringRing() {
 io_uring_sqe& UringRing::next_sqe() noexcept {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     while (sqe == nullptr) {
-        // Full: hand the kernel what there is. It may want its completions read first (EBUSY), or memory (EAGAIN).
+        // Full: hand the kernel what there is. It may want its completions read first (EBUSY), or
+        // memory (EAGAIN).
         const int submitted = io_uring_submit_and_get_events(&ring_);
         if (submitted < 0) collect();
         sqe = io_uring_get_sqe(&ring_);
@@ -150,10 +154,17 @@ void UringRing::collect() {
 
 void UringRing::dispatch(const Completed& completed) {
     switch (static_cast<Operation>(completed.user_data & 0xff)) {
-        case Operation::none: return;
-        case Operation::wake: submit_wake_read(); return;
-        case Operation::accept: complete_accept(completed); return;
-        default: complete_socket(completed); return;
+        case Operation::none:
+            return;
+        case Operation::wake:
+            submit_wake_read();
+            return;
+        case Operation::accept:
+            complete_accept(completed);
+            return;
+        default:
+            complete_socket(completed);
+            return;
     }
 }
 
@@ -171,15 +182,25 @@ void UringRing::complete_socket(const Completed& completed) {
         return;
     }
     switch (operation) {
-        case Operation::receive: complete_receive(socket, completed); return;
-        case Operation::receive_once: complete_receive_once(socket, completed.result); return;
-        case Operation::send: complete_send(socket, completed.result); return;
-        case Operation::hangup: complete_hangup(socket, completed); return;
-        default: return;
+        case Operation::receive:
+            complete_receive(socket, completed);
+            return;
+        case Operation::receive_once:
+            complete_receive_once(socket, completed.result);
+            return;
+        case Operation::send:
+            complete_send(socket, completed.result);
+            return;
+        case Operation::hangup:
+            complete_hangup(socket, completed);
+            return;
+        default:
+            return;
     }
 }
 
-void UringRing::complete_closing(Socket& socket, Operation operation, const Completed& completed) noexcept {
+void UringRing::complete_closing(Socket& socket, Operation operation,
+                                 const Completed& completed) noexcept {
     take_provided(completed);
     if (operation != Operation::receive_once) return;
     BlockRef done(std::exchange(socket.in_kernel_, nullptr));
@@ -188,14 +209,15 @@ void UringRing::complete_closing(Socket& socket, Operation operation, const Comp
 
 void UringRing::complete_receive(Socket& socket, const Completed& completed) noexcept {
     const bool terminated = (completed.flags & IORING_CQE_F_MORE) == 0;
-    if (terminated) socket.multishot_armed_ = socket.multishot_cancelling_ = false;
+    if (terminated) socket.receive_armed_ = socket.receive_cancelling_ = false;
     if (completed.result > 0) {
         BlockRef block = take_provided(completed);
         block->end = static_cast<std::uint32_t>(completed.result);
         socket.append_pending(std::move(block));
         socket.input_changed();
         if (socket.fd_ < 0) return;  // its watcher has closed it
-        if (socket.receiver_ == nullptr && socket.pending_count_ >= Socket::most_pending) stop_multishot(socket);
+        if (socket.receiver_ == nullptr && socket.pending_count_ >= Socket::most_pending)
+            stop_receive(socket);
     } else if (completed.result == 0) {
         socket.end_input(0);
         socket.input_changed();
@@ -273,8 +295,10 @@ void UringRing::complete_accept(const Completed& completed) {
     }
     Listener& listener = *slot.listener;
     if ((completed.flags & IORING_CQE_F_MORE) == 0) listener.armed_ = listener.stopping_ = false;
-    if (completed.result != -ECANCELED && completed.result != -EINTR) listener.deliver(completed.result);
-    // Whoever still waits after a cancel (pause, then accept again) or an interruption is armed anew.
+    if (completed.result != -ECANCELED && completed.result != -EINTR)
+        listener.deliver(completed.result);
+    // Whoever still waits after a cancel (pause, then accept again) or an interruption is armed
+    // anew.
     if (listener.acceptor_ && !listener.armed_) start_accept(listener);
 }
 
@@ -282,28 +306,34 @@ void UringRing::complete_accept(const Completed& completed) {
 
 bool UringRing::start_receive(Socket& socket, ReceiveSize size) noexcept {
     if (socket.in_kernel_ != nullptr) return false;
+    if (size == ReceiveSize::large) socket.carries_long_bodies_ = true;
     if (size == ReceiveSize::small) {
-        if (!socket.multishot_armed_) arm_multishot(socket);
-    } else if (socket.multishot_armed_) {
-        stop_multishot(socket);  // its end starts the single receive
+        if (!socket.receive_armed_) arm_receive(socket);
+    } else if (socket.receive_armed_) {
+        stop_receive(socket);  // its end starts the single receive
     } else {
         receive_once(socket);
     }
     return false;
 }
 
-void UringRing::arm_multishot(Socket& socket) noexcept {
+void UringRing::arm_receive(Socket& socket) noexcept {
     io_uring_sqe& sqe = next_sqe();
-    io_uring_prep_recv_multishot(&sqe, socket.fd_, nullptr, 0, 0);
+    if (socket.carries_long_bodies_) {
+        // A multishot would drain the socket in small blocks before anyone can ask for a large one.
+        io_uring_prep_recv(&sqe, socket.fd_, nullptr, 0, 0);
+    } else {
+        io_uring_prep_recv_multishot(&sqe, socket.fd_, nullptr, 0, 0);
+    }
     sqe.buf_group = buffer_group;
     io_uring_sqe_set_flags(&sqe, IOSQE_BUFFER_SELECT);
     io_uring_sqe_set_data64(&sqe, tag(Operation::receive, socket));
-    socket.multishot_armed_ = true;
+    socket.receive_armed_ = true;
 }
 
-void UringRing::stop_multishot(Socket& socket) noexcept {
-    if (!socket.multishot_armed_ || socket.multishot_cancelling_) return;
-    socket.multishot_cancelling_ = true;
+void UringRing::stop_receive(Socket& socket) noexcept {
+    if (!socket.receive_armed_ || socket.receive_cancelling_) return;
+    socket.receive_cancelling_ = true;
     submit_cancel(tag(Operation::receive, socket));
 }
 
@@ -318,7 +348,8 @@ void UringRing::watch_hangup(Socket& socket) noexcept {
     if (socket.hangup_armed_ || socket.watcher_ == nullptr || socket.input_error_ != 0) return;
     socket.hangup_armed_ = true;
     io_uring_sqe& sqe = next_sqe();
-    // Multishot, and so edge-triggered: after a FIN has been reported once, it still waits for a reset.
+    // Multishot, and so edge-triggered: after a FIN has been reported once, it still waits for a
+    // reset.
     io_uring_prep_poll_multishot(&sqe, socket.fd_, POLLERR | POLLHUP);
     io_uring_sqe_set_data64(&sqe, tag(Operation::hangup, socket));
 }
@@ -350,7 +381,8 @@ void UringRing::rearm_starved() noexcept {
     for (const auto& [index, generation] : starved_) {
         Socket& socket = socket_at(index);
         if (socket.generation_ != generation || socket.fd_ < 0 || socket.closing_) continue;
-        if (!socket.multishot_armed_ && !socket.input_ended_ && socket.in_kernel_ == nullptr) arm_multishot(socket);
+        if (!socket.receive_armed_ && !socket.input_ended_ && socket.in_kernel_ == nullptr)
+            arm_receive(socket);
     }
     starved_.clear();
 }
@@ -380,11 +412,15 @@ bool UringRing::start_connect(Socket& socket, SendAwaiter& connect) noexcept {
     return false;
 }
 
-void UringRing::cancel_send(Socket& socket) noexcept { submit_cancel(tag(Operation::send, socket)); }
+void UringRing::cancel_send(Socket& socket) noexcept {
+    submit_cancel(tag(Operation::send, socket));
+}
 
 void UringRing::close_socket(Socket& socket) noexcept {
-    // The kernel holds the socket open for as long as an operation on it is under way: cancel, then close.
-    if (socket.multishot_armed_ && !socket.multishot_cancelling_) submit_cancel(tag(Operation::receive, socket));
+    // The kernel holds the socket open for as long as an operation on it is under way: cancel, then
+    // close.
+    if (socket.receive_armed_ && !socket.receive_cancelling_)
+        submit_cancel(tag(Operation::receive, socket));
     if (socket.hangup_armed_) submit_cancel(tag(Operation::hangup, socket));
     if (socket.in_kernel_ != nullptr) submit_cancel(tag(Operation::receive_once, socket));
     io_uring_sqe& sqe = next_sqe();
@@ -403,7 +439,8 @@ void UringRing::close_socket(Socket& socket) noexcept {
 void UringRing::add_listener(Listener& listener) {
     listener.index_ = static_cast<std::uint32_t>(listeners_.size());
     listeners_.push_back({&listener, 0});
-    // io_uring would answer EAGAIN at once instead of waiting; a socket that was handed over may say so.
+    // io_uring would answer EAGAIN at once instead of waiting; a socket that was handed over may
+    // say so.
     ::fcntl(listener.fd_, F_SETFL, ::fcntl(listener.fd_, F_GETFL) & ~O_NONBLOCK);
 }
 
@@ -423,7 +460,8 @@ void UringRing::start_accept(Listener& listener) noexcept {
     } else {
         io_uring_prep_accept(&sqe, listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
     }
-    io_uring_sqe_set_data64(&sqe, tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
+    io_uring_sqe_set_data64(
+        &sqe, tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
 }
 
 void UringRing::stop_accept(Listener& listener) noexcept {
@@ -445,10 +483,12 @@ Result<void> probe_uring() {
     static constexpr int needed[] = {IORING_OP_ACCEPT,   IORING_OP_CONNECT, IORING_OP_RECV,
                                      IORING_OP_SEND,     IORING_OP_SENDMSG, IORING_OP_CLOSE,
                                      IORING_OP_POLL_ADD, IORING_OP_READ,    IORING_OP_ASYNC_CANCEL};
-    const bool complete = std::all_of(std::begin(needed), std::end(needed),
-                                      [&](int op) { return io_uring_opcode_supported(probe, op) != 0; });
+    const bool complete = std::all_of(std::begin(needed), std::end(needed), [&](int op) {
+        return io_uring_opcode_supported(probe, op) != 0;
+    });
     io_uring_free_probe(probe);
-    if (!complete) return Failure{Error{"this kernel's io_uring lacks an operation that Penstock needs"}};
+    if (!complete)
+        return Failure{Error{"this kernel's io_uring lacks an operation that Penstock needs"}};
     return {};
 }
 

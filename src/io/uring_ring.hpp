@@ -1,20 +1,21 @@
 // The io_uring engine.
 //
-// What it does to be cheap (figures in bench/RESULTS.md): SINGLE_ISSUER, DEFER_TASKRUN and COOP_TASKRUN, a registered
-// ring descriptor, multishot accept, multishot receive out of a ring of provided buffers (an idle connection holds
-// none), and one io_uring_enter a turn for all that the turn's coroutines have asked for. While a body is long the
-// multishot receive gives way to single receives into large blocks.
+// What it does to be cheap (figures in bench/RESULTS.md): SINGLE_ISSUER, DEFER_TASKRUN and
+// COOP_TASKRUN, a registered ring descriptor, multishot accept, multishot receive out of a ring of
+// provided buffers (an idle connection holds none), and one io_uring_enter a turn for all that the
+// turn's coroutines have asked for. While a body is long the multishot receive gives way to single
+// receives into large blocks.
 //
-// Every completion names a slot and that slot's generation: one that comes late for a socket that has been closed
-// is dropped. A block that the kernel may still write to belongs to the socket's slot, which is not used anew before
-// the last completion has come.
+// Every completion names a slot and that slot's generation: one that comes late for a socket that
+// has been closed is dropped. A block that the kernel may still write to belongs to the socket's
+// slot, which is not used anew before the last completion has come.
 #pragma once
-
-#include <liburing.h>
 
 #include <cstdint>
 #include <memory>
 #include <vector>
+
+#include <liburing.h>
 
 #include "io/ring.hpp"
 
@@ -58,8 +59,8 @@ class UringRing final : public Ring {
     void submit_cancel(std::uint64_t user_data) noexcept;
     void submit_send(Socket& socket, SendAwaiter& send) noexcept;
     void submit_wake_read() noexcept;
-    void arm_multishot(Socket& socket) noexcept;
-    void stop_multishot(Socket& socket) noexcept;
+    void arm_receive(Socket& socket) noexcept;
+    void stop_receive(Socket& socket) noexcept;
     void receive_once(Socket& socket) noexcept;
     void watch_hangup(Socket& socket) noexcept;
 
@@ -78,7 +79,8 @@ class UringRing final : public Ring {
     void refill_buffers() noexcept;
     void rearm_starved() noexcept;
 
-    static std::uint64_t tag(Operation operation, std::uint32_t index, std::uint32_t generation) noexcept;
+    static std::uint64_t tag(Operation operation, std::uint32_t index,
+                             std::uint32_t generation) noexcept;
     static std::uint64_t tag(Operation operation, const Socket& socket) noexcept;
 
     io_uring ring_{};
@@ -90,7 +92,8 @@ class UringRing final : public Ring {
     unsigned provided_count_ = 0;
     std::vector<Block*> provided_blocks_;  // by buffer id; null: not with the kernel
     std::vector<std::uint16_t> free_buffer_ids_;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> starved_;  // slots whose receive ended for want of a block
+    std::vector<std::pair<std::uint32_t, std::uint32_t>>
+        starved_;  // slots whose receive ended for want of a block
 
     struct ListenerSlot {
         Listener* listener = nullptr;

@@ -1,10 +1,10 @@
 #include "net/address.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+
+#include <arpa/inet.h>
 
 #include "base/bytes.hpp"
 

@@ -1,14 +1,14 @@
 // A socket address: IPv4, IPv6 or a Unix path, as a small value.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace penstock::net {
 
@@ -34,7 +34,8 @@ class Address {
     std::uint16_t port() const noexcept;
     bool is_loopback() const noexcept;
 
-    /// The bare address ("127.0.0.1", "::1"), v4-mapped IPv6 folded to IPv4; "unix:" for a Unix socket.
+    /// The bare address ("127.0.0.1", "::1"), v4-mapped IPv6 folded to IPv4; "unix:" for a Unix
+    /// socket.
     std::string host() const;
     /// Writes host() without its terminator; returns the length, at most 45.
     std::size_t write_host(char* out) const noexcept;

@@ -1,12 +1,12 @@
 #include "net/listen.hpp"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <string>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace penstock::net {
 
@@ -18,7 +18,8 @@ constexpr int backlog = 4'096;  // the kernel cuts it to net.core.somaxconn
 void remove_stale(const Address& address) {
     const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0) return;
-    const bool dead = ::connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
+    const bool dead =
+        ::connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
     ::close(probe);
     if (dead) ::unlink(address.endpoint().substr(5).c_str());
 }
@@ -38,7 +39,8 @@ Result<int> bind_to(const Address& address, bool share) {
         ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (share) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
-        if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        if (address.family() == AF_INET6)
+            ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
     if (::bind(fd, address.data(), address.size()) != 0) return failed(address, fd);
     return fd;

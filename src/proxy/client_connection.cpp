@@ -9,7 +9,8 @@ namespace penstock::proxy {
 
 namespace {
 
-/// How long, and for how many bytes, a client that is still sending is listened to before its connection closes.
+/// How long, and for how many bytes, a client that is still sending is listened to before its
+/// connection closes.
 constexpr Duration linger_time = std::chrono::seconds(1);
 constexpr std::size_t linger_bytes = 64 * 1024;
 
@@ -37,7 +38,8 @@ io::Task<void> ClientConnection::serve() {
 }
 
 io::Task<void> ClientConnection::linger() {
-    // A close() with unread bytes makes the kernel send RST, and the client might lose our answer to it.
+    // A close() with unread bytes makes the kernel send RST, and the client might lose our answer
+    // to it.
     socket_.shutdown_send();
     const TimePoint deadline = worker_.ring().now() + linger_time;
     std::size_t drained = 0;

@@ -1,7 +1,7 @@
 // ClientConnection: one client's connection and the requests that follow one another on it.
 //
-// Small, because most are idle: what a request needs lives in its Exchange. Owned by its own coroutine, listed by its
-// worker, used on that worker's thread alone.
+// Small, because most are idle: what a request needs lives in its Exchange. Owned by its own
+// coroutine, listed by its worker, used on that worker's thread alone.
 #pragma once
 
 #include "base/intrusive_list.hpp"

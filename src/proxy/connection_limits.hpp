@@ -1,8 +1,8 @@
 // How many clients may be connected at once, over all workers: in all, and of one address.
 //
-// Taken and given back once a connection, never once a request. The total is one atomic counter. The count by address
-// exists only where --max-per-address asks for it: it must be exact over all workers, so it is a table in 64 parts, each
-// behind a spin lock that is held for one hash look-up.
+// Taken and given back once a connection, never once a request. The total is one atomic counter.
+// The count by address exists only where --max-per-address asks for it: it must be exact over all
+// workers, so it is a table in 64 parts, each behind a spin lock that is held for one hash look-up.
 #pragma once
 
 #include <array>
@@ -23,10 +23,13 @@ class ConnectionLimits {
     bool enter() noexcept;
     void leave() noexcept { total_.fetch_sub(1, std::memory_order_relaxed); }
     /// So few places are left that connections should be taken one by one.
-    bool nearly_full() const noexcept { return total_.load(std::memory_order_relaxed) + batch_margin > most_; }
+    bool nearly_full() const noexcept {
+        return total_.load(std::memory_order_relaxed) + batch_margin > most_;
+    }
 
     bool counts_addresses() const noexcept { return most_per_address_ != 0; }
-    /// False where this address (its bytes or text) has all it may have. Only where counts_addresses().
+    /// False where this address (its bytes or text) has all it may have. Only where
+    /// counts_addresses().
     bool enter_address(std::string_view address);
     void leave_address(std::string_view address);
 

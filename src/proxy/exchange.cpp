@@ -29,14 +29,16 @@ using http::h1::Parser;
 using http::h1::ReadOutcome;
 using http::h1::ReadResult;
 
-/// Unread request bodies up to this size, and for this long, are read and dropped to keep the connection.
+/// Unread request bodies up to this size, and for this long, are read and dropped to keep the
+/// connection.
 constexpr std::uint64_t most_drained = 64 * 1024;
 constexpr Duration longest_drain = std::chrono::seconds(1);
 /// After a head with Expect, the client is given this long before its body counts as late.
 constexpr Duration expectation_grace = std::chrono::seconds(1);
 
 bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 section 9.2.2
-    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
+    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
+           method == "DELETE";
 }
 
 bool same_protocol(std::string_view a, std::string_view b) noexcept {
@@ -56,7 +58,9 @@ io::Task<AfterExchange> run_exchange(ClientConnection& client, io::BlockRef& unr
 }
 
 Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
-    : client_(client), worker_(client.worker()), unread_(unread),
+    : client_(client),
+      worker_(client.worker()),
+      unread_(unread),
       client_reader_(client.socket(), Parser::Role::requests) {
     client_.exchange_ = this;
     worker_.note_exchange();
@@ -76,7 +80,8 @@ Exchange::~Exchange() {
 
 io::Task<AfterExchange> Exchange::run() {
     const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
-    const ReadResult read = co_await client_reader_.read_request(request_, worker_.settings().head, deadline);
+    const ReadResult read =
+        co_await client_reader_.read_request(request_, worker_.settings().head, deadline);
     client_.socket().watch(this);
     request_readable_ = read.ok();
     if (!read.ok()) {
@@ -94,7 +99,8 @@ io::Task<AfterExchange> Exchange::run() {
     co_return conclude();
 }
 
-/// Finds the route and checks what needs no backend; false with failure_ set where the answer is ours.
+/// Finds the route and checks what needs no backend; false with failure_ set where the answer is
+/// ours.
 bool Exchange::accept_request() noexcept {
     const Settings& settings = worker_.settings();
     if (request_.method == Method::connect || request_.method == Method::trace) {
@@ -111,7 +117,10 @@ bool Exchange::accept_request() noexcept {
         fail(refusal(Status::loop_detected, "the request has passed here before"));
     } else if (max_forwards(request_) == std::uint64_t{0}) {
         // RFC 9110 section 7.6.2: the request ends here, and OPTIONS is ours to answer.
-        fail({Status::no_content, {}, {}, "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n"});
+        fail({Status::no_content,
+              {},
+              {},
+              "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n"});
     } else if (route_->max_body_bytes != 0 && request_.framing.length > route_->max_body_bytes) {
         fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
     } else if (route_->abort_on_close && client_.socket().input_ended()) {
@@ -127,12 +136,15 @@ io::Task<void> Exchange::forward() {
         fail(refusal(Status::service_unavailable, "the route has no backend that takes requests"));
         co_return;
     }
-    if (route_->timeout) worker_.ring().timers().arm(route_timer_, worker_.ring().now() + *route_->timeout);
+    if (route_->timeout)
+        worker_.ring().timers().arm(route_timer_, worker_.ring().now() + *route_->timeout);
     upgrade_ = allowed_upgrade(request_, *route_);
     HeadBuffer head(worker_.ring().buffers());
-    write_upstream_head(head, request_, {worker_.settings(), client_.peer(), upgrade_, worker_.random()});
+    write_upstream_head(head, request_,
+                        {worker_.settings(), client_.peer(), upgrade_, worker_.random()});
     if (head.overflowed()) {
-        fail(refusal(Status::request_header_fields_too_large, "the head is too large to be forwarded"));
+        fail(refusal(Status::request_header_fields_too_large,
+                     "the head is too large to be forwarded"));
         co_return;
     }
     for (bool fresh = false;;) {
@@ -164,7 +176,8 @@ io::Task<bool> Exchange::reach(const snapshot::Upstream& upstream, bool fresh) {
         const int on = 1;
         ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         const TimePoint deadline = worker_.ring().now() + connect_limit();
-        const int error = co_await (*socket)->connect(upstream.address.data(), upstream.address.size(), deadline);
+        const int error =
+            co_await (*socket)->connect(upstream.address.data(), upstream.address.size(), deadline);
         if (error != 0) {
             fail(response_to_failure(error));
             release_upstream();
@@ -210,16 +223,26 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
 void Exchange::request_relayed(const Relayed& relayed) noexcept {
     io::Socket& backend = connection_->socket();
     switch (relayed.end) {
-        case RelayEnd::complete: request_sent_ = true; await_response_from_now(); return;
+        case RelayEnd::complete:
+            request_sent_ = true;
+            await_response_from_now();
+            return;
         // The backend may have answered before it closed: that is read still.
-        case RelayEnd::sink_failed: await_response_from_now(); return;
-        case RelayEnd::source_failed: unreadable(relayed.read); break;
+        case RelayEnd::sink_failed:
+            await_response_from_now();
+            return;
+        case RelayEnd::source_failed:
+            unreadable(relayed.read);
+            break;
         case RelayEnd::too_large:
             fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
             break;
-        case RelayEnd::too_slow: fail(refusal(Status::request_timeout, "the body comes too slowly")); break;
+        case RelayEnd::too_slow:
+            fail(refusal(Status::request_timeout, "the body comes too slowly"));
+            break;
     }
-    // The request cannot become whole. A response that has begun is still delivered; one that has not is not awaited.
+    // The request cannot become whole. A response that has begun is still delivered; one that has
+    // not is not awaited.
     if (!final_head_read_) backend.interrupt(ECANCELED);
 }
 
@@ -282,9 +305,11 @@ io::Task<void> Exchange::pass_interim() {
 io::Task<void> Exchange::answer() {
     const BodyFraming& framing = response_.framing;
     backend_reader_->start_body(framing);
-    const bool has_end = framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
+    const bool has_end =
+        framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
     const bool is_1_0 = request_.minor_version == 0;
-    chunked_to_client_ = !has_end && !is_1_0;  // HTTP/1.0 knows no chunks: the connection's end is the body's
+    chunked_to_client_ =
+        !has_end && !is_1_0;  // HTTP/1.0 knows no chunks: the connection's end is the body's
     client_keeps_ = may_keep_client() && (has_end || chunked_to_client_);
     HeadBuffer head(worker_.ring().buffers());
     write_client_head(head, response_,
@@ -299,7 +324,8 @@ io::Task<void> Exchange::answer() {
     }
     response_started_ = true;
     const BodyPiece first = backend_reader_->body_at_hand();
-    const RelayOptions options{.chunked = chunked_to_client_, .stall_limit = worker_.settings().body_timeout};
+    const RelayOptions options{.chunked = chunked_to_client_,
+                               .stall_limit = worker_.settings().body_timeout};
     const Relayed relayed =
         co_await relay(*backend_reader_, client_.socket(), head.bytes(), first, options);
     response_whole_ = relayed.end == RelayEnd::complete;
@@ -316,13 +342,15 @@ io::Task<void> Exchange::switch_protocols() {
     io::BlockRef from_client = client_reader_.take_leftover();
     io::BlockRef from_backend = backend_reader_->take_leftover();
     client_.socket().watch(nullptr);
-    worker_.ring().timers().disarm(route_timer_);  // it bounds the request; the tunnel has its own limit
-    co_await tunnel(client_.socket(), connection_->socket(), from_client, from_backend, route_->tunnel_idle,
-                    worker_.settings().body_timeout);
+    worker_.ring().timers().disarm(
+        route_timer_);  // it bounds the request; the tunnel has its own limit
+    co_await tunnel(client_.socket(), connection_->socket(), from_client, from_backend,
+                    route_->tunnel_idle, worker_.settings().body_timeout);
 }
 
-/// Our own answer; then what is left of the request's body is read, where it is short, so that the connection lives.
-io::Task<void> Exchange::refuse(OwnResponse response) {
+/// Our own answer; then what is left of the request's body is read, where it is short, so that the
+/// connection lives.
+io::Task<void> Exchange::refuse(const OwnResponse& response) {
     const bool body_is_long = request_.framing.kind == BodyFraming::Kind::length &&
                               request_.framing.length > most_drained;
     const bool may_never_come = request_.expects_continue && !client_reader_.has_leftover();
@@ -356,8 +384,10 @@ io::Task<bool> Exchange::drain_request_body() {
 AfterExchange Exchange::conclude() noexcept {
     if (client_gone_) return response_started_ ? AfterExchange::reset : AfterExchange::close;
     if (response_started_ && !response_whole_ && response_.status != 101) {
-        // Cut short. A length or chunks tell the client so; a body that ends with the connection does not.
-        const bool untold = response_.framing.kind == BodyFraming::Kind::until_close && !chunked_to_client_;
+        // Cut short. A length or chunks tell the client so; a body that ends with the connection
+        // does not.
+        const bool untold =
+            response_.framing.kind == BodyFraming::Kind::until_close && !chunked_to_client_;
         return untold ? AfterExchange::reset : AfterExchange::close;
     }
     if (!response_whole_) return AfterExchange::close;
@@ -369,12 +399,13 @@ AfterExchange Exchange::conclude() noexcept {
 
 bool Exchange::may_keep_client() const noexcept {
     const bool body_readable = client_reader_.body_ended() || failure_.has_value();
-    return request_readable_ && request_.keep_alive && body_readable && !worker_.draining() && abort_error_ == 0;
+    return request_readable_ && request_.keep_alive && body_readable && !worker_.draining() &&
+           abort_error_ == 0;
 }
 
 bool Exchange::may_retry_stale() const noexcept {
-    return failure_ && connection_->reused() && !backend_spoke_ && !client_gone_ && abort_error_ == 0 &&
-           first_piece_.last && is_idempotent(request_.method_text);
+    return failure_ && connection_->reused() && !backend_spoke_ && !client_gone_ &&
+           abort_error_ == 0 && first_piece_.last && is_idempotent(request_.method_text);
 }
 
 void Exchange::fail(const OwnResponse& failure) noexcept {
@@ -386,23 +417,32 @@ void Exchange::unreadable(const ReadResult& read) noexcept {
     request_readable_ = false;
     if (sending_stopped_) return;
     switch (read.outcome) {
-        case ReadOutcome::refused: fail(response_to_refusal(read.refusal)); break;
-        case ReadOutcome::timed_out: fail(refusal(Status::request_timeout, "the request did not come in time")); break;
-        default: client_gone_ = true; break;
+        case ReadOutcome::refused:
+            fail(response_to_refusal(read.refusal));
+            break;
+        case ReadOutcome::timed_out:
+            fail(refusal(Status::request_timeout, "the request did not come in time"));
+            break;
+        default:
+            client_gone_ = true;
+            break;
     }
 }
 
 Duration Exchange::connect_limit() const noexcept {
-    return route_->connect_timeout ? Duration(*route_->connect_timeout) : worker_.settings().connect_timeout;
+    return route_->connect_timeout ? Duration(*route_->connect_timeout)
+                                   : worker_.settings().connect_timeout;
 }
 
 Duration Exchange::response_limit() const noexcept {
-    return route_->response_timeout ? Duration(*route_->response_timeout) : worker_.settings().response_timeout;
+    return route_->response_timeout ? Duration(*route_->response_timeout)
+                                    : worker_.settings().response_timeout;
 }
 
 void Exchange::release_upstream() noexcept {
-    const bool pristine = request_sent_ && response_whole_ && !failure_ && response_.status != 101 &&
-                          response_.keep_alive && backend_reader_ && !backend_reader_->has_leftover();
+    const bool pristine = request_sent_ && response_whole_ && !failure_ &&
+                          response_.status != 101 && response_.keep_alive && backend_reader_ &&
+                          !backend_reader_->has_leftover();
     backend_reader_.reset();
     if (pristine) {
         pool_->give_back(connection_, *route_);
@@ -422,7 +462,9 @@ void Exchange::on_unawaited_input(io::Socket& socket) {
     }
 }
 
-void Exchange::on_timeout(io::Timer& timer) { static_cast<RouteTimer&>(timer).exchange.abort(ETIMEDOUT); }
+void Exchange::on_timeout(io::Timer& timer) {
+    static_cast<RouteTimer&>(timer).exchange.abort(ETIMEDOUT);
+}
 
 void Exchange::abort(int error) noexcept {
     if (abort_error_ == 0) abort_error_ = error;

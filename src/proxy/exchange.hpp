@@ -1,7 +1,8 @@
 // Exchange: one request and its response, from the client's first byte to the last one it gets.
 //
-// run() is the life of a request, top to bottom. Lives in the frame of its client connection's coroutine, on that
-// worker's thread, and holds everything it has taken (route, backend connection) until it ends.
+// run() is the life of a request, top to bottom. Lives in the frame of its client connection's
+// coroutine, on that worker's thread, and holds everything it has taken (route, backend connection)
+// until it ends.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +26,15 @@ class Worker;
 enum class AfterExchange : std::uint8_t {
     keep,    // the next request may follow
     close,   // nothing more to say
-    linger,  // the client may still be sending: let it read our answer before its bytes meet a closed socket
+    linger,  // the client may still be sending: let it read our answer before its bytes meet a
+             // closed socket
     reset,   // the response is not whole and nothing in its framing would tell
 };
 
 class Exchange final : io::SocketWatcher {
   public:
-    /// `unread`: bytes of the client that have been read already; left there is what follows this request.
+    /// `unread`: bytes of the client that have been read already; left there is what follows this
+    /// request.
     Exchange(ClientConnection& client, io::BlockRef& unread) noexcept;
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
@@ -53,7 +56,7 @@ class Exchange final : io::SocketWatcher {
     io::Task<void> pass_interim();
     io::Task<void> answer();
     io::Task<void> switch_protocols();
-    io::Task<void> refuse(OwnResponse response);
+    io::Task<void> refuse(const OwnResponse& response);
     io::Task<bool> drain_request_body();
     AfterExchange conclude() noexcept;
 
@@ -95,15 +98,15 @@ class Exchange final : io::SocketWatcher {
     RouteTimer route_timer_{*this};
     TimePoint response_deadline_ = never;  // set once the request has been sent
     int abort_error_ = 0;                  // why the exchange was ended from outside
-    bool request_readable_ = false;  // the client's bytes have made sense so far
-    bool client_gone_ = false;       // nothing can be delivered any more
-    bool request_sent_ = false;      // wholly
-    bool sending_stopped_ = false;   // what is left of the request is of no use
-    bool backend_spoke_ = false;     // a byte of a response has come
-    bool final_head_read_ = false;   // the final response's head has come
-    bool response_started_ = false;  // its bytes may have reached the client
-    bool response_whole_ = false;    // delivered to its end
-    bool client_keeps_ = false;      // what we told the client about its connection
+    bool request_readable_ = false;        // the client's bytes have made sense so far
+    bool client_gone_ = false;             // nothing can be delivered any more
+    bool request_sent_ = false;            // wholly
+    bool sending_stopped_ = false;         // what is left of the request is of no use
+    bool backend_spoke_ = false;           // a byte of a response has come
+    bool final_head_read_ = false;         // the final response's head has come
+    bool response_started_ = false;        // its bytes may have reached the client
+    bool response_whole_ = false;          // delivered to its end
+    bool client_keeps_ = false;            // what we told the client about its connection
     bool chunked_to_client_ = false;
 };
 

@@ -16,7 +16,8 @@
 namespace penstock::proxy {
 
 /// The upgrade that this route lets this request ask its backend for; empty for none.
-std::string_view allowed_upgrade(const http::RequestHead& request, const snapshot::Route& route) noexcept;
+std::string_view allowed_upgrade(const http::RequestHead& request,
+                                 const snapshot::Route& route) noexcept;
 
 /// True where a Via field says that the request has been here before (a loop).
 bool came_from_us(const http::RequestHead& request, std::string_view node_name) noexcept;
@@ -32,7 +33,8 @@ struct RequestContext {
 };
 
 /// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
-void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request, const RequestContext& context);
+void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request,
+                         const RequestContext& context);
 
 struct ResponseContext {
     const Settings& settings;
@@ -43,6 +45,7 @@ struct ResponseContext {
 };
 
 /// Writes the head that the client gets, for final and interim responses alike.
-void write_client_head(http::h1::HeadBuffer& out, http::ResponseHead& response, const ResponseContext& context);
+void write_client_head(http::h1::HeadBuffer& out, http::ResponseHead& response,
+                       const ResponseContext& context);
 
 }  // namespace penstock::proxy

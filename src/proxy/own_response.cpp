@@ -10,22 +10,36 @@ OwnResponse response_to_failure(int error) noexcept {
     switch (error) {
         case ECONNREFUSED:
         case ENOENT:  // a Unix socket that is not there
-            return {Status::bad_gateway, "connection_refused", "the backend refused the connection", {}};
+            return {Status::bad_gateway,
+                    "connection_refused",
+                    "the backend refused the connection",
+                    {}};
         case ETIMEDOUT:
-            return {Status::gateway_timeout, "connection_timeout", "the backend did not answer in time", {}};
+            return {Status::gateway_timeout,
+                    "connection_timeout",
+                    "the backend did not answer in time",
+                    {}};
         case EHOSTUNREACH:
         case ENETUNREACH:
         case EACCES:
-            return {Status::bad_gateway, "destination_ip_unroutable", "the backend cannot be reached", {}};
+            return {Status::bad_gateway,
+                    "destination_ip_unroutable",
+                    "the backend cannot be reached",
+                    {}};
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
         case EADDRNOTAVAIL:
-            return {Status::service_unavailable, "connection_limit_reached", "no connection to a backend is left",
+            return {Status::service_unavailable,
+                    "connection_limit_reached",
+                    "no connection to a backend is left",
                     {}};
         default:
-            return {Status::bad_gateway, "connection_terminated", "the backend closed the connection", {}};
+            return {Status::bad_gateway,
+                    "connection_terminated",
+                    "the backend closed the connection",
+                    {}};
     }
 }
 
@@ -33,23 +47,39 @@ OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept {
     std::string_view error = "http_request_error";
     std::string_view extra;
     switch (refusal.status) {
-        case Status::not_found: error = "destination_not_found"; break;
+        case Status::not_found:
+            error = "destination_not_found";
+            break;
         case Status::method_not_allowed:
             error = "http_request_denied";
             extra = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
             break;
-        case Status::service_unavailable: error = "destination_unavailable"; break;
-        case Status::content_too_large: error = "http_request_denied"; break;
-        case Status::loop_detected: error = "proxy_loop_detected"; break;
-        case Status::bad_gateway: error = "http_protocol_error"; break;
-        case Status::gateway_timeout: error = "http_response_timeout"; break;
-        case Status::internal_server_error: error = "proxy_internal_error"; break;
-        default: break;
+        case Status::service_unavailable:
+            error = "destination_unavailable";
+            break;
+        case Status::content_too_large:
+            error = "http_request_denied";
+            break;
+        case Status::loop_detected:
+            error = "proxy_loop_detected";
+            break;
+        case Status::bad_gateway:
+            error = "http_protocol_error";
+            break;
+        case Status::gateway_timeout:
+            error = "http_response_timeout";
+            break;
+        case Status::internal_server_error:
+            error = "proxy_internal_error";
+            break;
+        default:
+            break;
     }
     return {refusal.status, error, refusal.reason, extra};
 }
 
-void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response, const OwnResponseContext& context) {
+void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
+                        const OwnResponseContext& context) {
     const std::string_view phrase = http::reason_phrase(response.status);
     http::h1::write_status_line(out, http::code(response.status), phrase);
     out.append_field("Date", context.date);
@@ -61,8 +91,10 @@ void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response, 
         out.append(response.error);
         out.append("\r\n");
     }
-    if (!context.keep_alive) out.append("Connection: close\r\n");
-    else if (context.client_is_1_0) out.append("Connection: keep-alive\r\n");
+    if (!context.keep_alive)
+        out.append("Connection: close\r\n");
+    else if (context.client_is_1_0)
+        out.append("Connection: keep-alive\r\n");
     const bool has_reason = !response.reason.empty();
     const std::size_t length = phrase.size() + 5 + (has_reason ? response.reason.size() + 2 : 0);
     const bool may_have_body = response.status != Status::no_content;

@@ -1,4 +1,5 @@
-// Responses that Penstock itself gives: refusals and failures, each with its reason in Proxy-Status (RFC 9209).
+// Responses that Penstock itself gives: refusals and failures, each with its reason in Proxy-Status
+// (RFC 9209).
 #pragma once
 
 #include <string_view>
@@ -30,6 +31,7 @@ struct OwnResponseContext {
 };
 
 /// Head and body at once.
-void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response, const OwnResponseContext& context);
+void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
+                        const OwnResponseContext& context);
 
 }  // namespace penstock::proxy

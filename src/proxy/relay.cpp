@@ -22,7 +22,8 @@ bool is_too_slow(std::uint64_t bytes, Duration waited, std::uint64_t min_rate) n
     return bytes < min_rate * static_cast<std::uint64_t>(seconds);
 }
 
-/// The bytes of one send: a head, a piece of body in the receiver's framing, and the end where it is there.
+/// The bytes of one send: a head, a piece of body in the receiver's framing, and the end where it
+/// is there.
 class Pieces {
   public:
     void add(std::string_view bytes) noexcept {
@@ -50,13 +51,14 @@ class Pieces {
 
 }  // namespace
 
-io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::string_view head, const BodyPiece& first,
-                        const RelayOptions& options) {
+io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::string_view head,
+                        const BodyPiece& first, const RelayOptions& options) {
     io::Ring& ring = to.ring();
     BodyPiece piece = first;
     Duration waited{};
     for (;;) {
-        if (!piece.result.ok()) co_return Relayed{.end = RelayEnd::source_failed, .read = piece.result};
+        if (!piece.result.ok())
+            co_return Relayed{.end = RelayEnd::source_failed, .read = piece.result};
         if (options.max_bytes != 0 && from.body_bytes_read() > options.max_bytes) {
             co_return Relayed{.end = RelayEnd::too_large};
         }

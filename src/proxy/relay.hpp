@@ -1,7 +1,8 @@
 // relay(): one message's body, from the connection it comes in on to the one it goes out on.
 //
-// The same for both directions. Piece by piece: nothing is read before the last piece has been sent, so a slow
-// receiver stops the reads on the other side, and a message of any size costs one block of memory.
+// The same for both directions. Piece by piece: nothing is read before the last piece has been
+// sent, so a slow receiver stops the reads on the other side, and a message of any size costs one
+// block of memory.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +30,13 @@ struct Relayed {
 };
 
 struct RelayOptions {
-    bool chunked = false;          // how the body is framed for the receiver
-    Duration stall_limit{};        // between two reads or writes
-    std::uint64_t max_bytes = 0;   // 0: no limit
-    std::uint64_t min_rate = 0;    // bytes a second, of the time spent waiting for the source; 0: any
+    bool chunked = false;         // how the body is framed for the receiver
+    Duration stall_limit{};       // between two reads or writes
+    std::uint64_t max_bytes = 0;  // 0: no limit
+    std::uint64_t min_rate = 0;  // bytes a second, of the time spent waiting for the source; 0: any
     const bool* stopped = nullptr;  // becomes true when the rest is of no use to anyone
-    TimePoint patience_from{};     // the first read's stall_limit counts from here, where that is later than now
+    TimePoint patience_from{};      // the first read's stall_limit counts from here, where that is
+                                    // later than now
 };
 
 /// Sends `head`, then the body that `from` is in the middle of, whose first piece is `first`.

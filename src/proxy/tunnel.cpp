@@ -37,9 +37,10 @@ io::Task<void> pump(Direction& direction) {
             }
             direction.last_activity = ring.now();
         }
-        io::Received received = co_await direction.from.receive(direction.last_activity + direction.idle_limit);
-        const bool other_way_is_busy =
-            received.error == ETIMEDOUT && ring.now() - direction.last_activity < direction.idle_limit;
+        io::Received received =
+            co_await direction.from.receive(direction.last_activity + direction.idle_limit);
+        const bool other_way_is_busy = received.error == ETIMEDOUT &&
+                                       ring.now() - direction.last_activity < direction.idle_limit;
         if (received.is_end()) {
             direction.to.shutdown_send();
             co_return;
@@ -54,8 +55,8 @@ io::Task<void> pump(Direction& direction) {
 
 }  // namespace
 
-io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client, io::BlockRef& from_backend,
-                      Duration idle_limit, Duration stall_limit) {
+io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
+                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit) {
     TimePoint last_activity = client.ring().now();
     Direction up{client, backend, from_client, last_activity, idle_limit, stall_limit};
     Direction down{backend, client, from_backend, last_activity, idle_limit, stall_limit};

@@ -1,6 +1,8 @@
-// tunnel(): two connections that have switched protocols (WebSocket and any other Upgrade), byte for byte.
+// tunnel(): two connections that have switched protocols (WebSocket and any other Upgrade), byte
+// for byte.
 //
-// Both ways at once, half-close passed on, ended by either side's error or when nothing has passed for `idle_limit`.
+// Both ways at once, half-close passed on, ended by either side's error or when nothing has passed
+// for `idle_limit`.
 #pragma once
 
 #include "io/buffer_pool.hpp"
@@ -9,8 +11,9 @@
 
 namespace penstock::proxy {
 
-/// `from_client` and `from_backend`: bytes that were read ahead. Both sockets are fit only for closing afterwards.
-io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client, io::BlockRef& from_backend,
-                      Duration idle_limit, Duration stall_limit);
+/// `from_client` and `from_backend`: bytes that were read ahead. Both sockets are fit only for
+/// closing afterwards.
+io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
+                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit);
 
 }  // namespace penstock::proxy

@@ -28,10 +28,12 @@ UpstreamConnection* UpstreamPool::lease() noexcept {
 
 UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
     ++total_;
-    return new (io::FramePool::allocate(sizeof(UpstreamConnection))) UpstreamConnection(socket, *this);
+    return new (io::FramePool::allocate(sizeof(UpstreamConnection)))
+        UpstreamConnection(socket, *this);
 }
 
-void UpstreamPool::give_back(UpstreamConnection* connection, const snapshot::Route& route) noexcept {
+void UpstreamPool::give_back(UpstreamConnection* connection,
+                             const snapshot::Route& route) noexcept {
     io::Socket& socket = connection->socket();
     if (idle_count_ >= route.pool_size || socket.has_pending() || socket.input_ended()) {
         close(connection);
@@ -64,7 +66,9 @@ void UpstreamPool::close_idle() noexcept {
     while (!idle_.empty()) close(&idle_.front());
 }
 
-void UpstreamPool::on_timer(io::Timer& timer) { static_cast<IdleTimer&>(timer).pool.close_expired(); }
+void UpstreamPool::on_timer(io::Timer& timer) {
+    static_cast<IdleTimer&>(timer).pool.close_expired();
+}
 
 void UpstreamPool::close_expired() noexcept {
     const TimePoint now = ring_.now();

@@ -1,8 +1,8 @@
 // Connections to backends, kept alive between requests: one pool a worker and backend.
 //
-// Last in, first out, so that the warmest connection is used and the rest run into their idle time-out. A connection
-// that shows any sign of life while it is idle (bytes, FIN, reset) is closed at once and never given to anyone. Used
-// on its worker's thread alone.
+// Last in, first out, so that the warmest connection is used and the rest run into their idle
+// time-out. A connection that shows any sign of life while it is idle (bytes, FIN, reset) is closed
+// at once and never given to anyone. Used on its worker's thread alone.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ class UpstreamPool;
 /// A connection to one backend: leased to one exchange, or idle in its pool.
 class UpstreamConnection final : public ListNode<UpstreamConnection>, public io::SocketWatcher {
   public:
-    UpstreamConnection(io::Socket& socket, UpstreamPool& pool) noexcept : socket_(&socket), pool_(pool) {}
+    UpstreamConnection(io::Socket& socket, UpstreamPool& pool) noexcept
+        : socket_(&socket), pool_(pool) {}
 
     io::Socket& socket() noexcept { return *socket_; }
     /// It has carried a request before: the backend may have closed it without our knowing yet.

@@ -1,13 +1,13 @@
 #include "proxy/worker.hpp"
 
-#include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <future>
 #include <string>
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 namespace penstock::proxy {
 
@@ -55,7 +55,9 @@ Result<void> Worker::start() {
     return result;
 }
 
-void Worker::post(std::function<void()> action) { ring_->mailbox().post(std::move(action)); }
+void Worker::post(std::function<void()> action) {
+    ring_->mailbox().post(std::move(action));
+}
 
 void Worker::retire_backend(snapshot::BackendName backend) {
     post([this, backend] { upstream_pools_->retire(backend.id, backend.generation); });
@@ -65,13 +67,16 @@ void Worker::drain() {
     post([this] {
         draining_ = true;
         for (auto& listener : listeners_) listener->interrupt();
-        // A connection that ends leaves the list only when its coroutine runs, so the list is safe to walk.
+        // A connection that ends leaves the list only when its coroutine runs, so the list is safe
+        // to walk.
         connections_.for_each([](ClientConnection& connection) { connection.drain(); });
     });
 }
 
 void Worker::abort() {
-    post([this] { connections_.for_each([](ClientConnection& connection) { connection.abort(ECANCELED); }); });
+    post([this] {
+        connections_.for_each([](ClientConnection& connection) { connection.abort(ECANCELED); });
+    });
 }
 
 void Worker::join() {
@@ -88,7 +93,8 @@ void Worker::pin() const {
     CPU_SET(*options_.cpu, &cpus);
     const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof(cpus), &cpus);
     if (error != 0) {
-        log(LogLevel::warn, "worker cannot be pinned", {{"cpu", *options_.cpu}, {"error", std::strerror(error)}});
+        log(LogLevel::warn, "worker cannot be pinned",
+            {{"cpu", *options_.cpu}, {"error", std::strerror(error)}});
     }
 }
 
@@ -155,7 +161,8 @@ io::Task<void> Worker::serve(int fd) {
 void Worker::out_of_resources(int error) {
     upstream_pools_->close_idle();  // idle connections hold descriptors that clients need more
     if (resource_log_.allows(ring_->now())) {
-        log(LogLevel::error, "cannot accept connections", {{"worker", options_.index}, {"error", std::strerror(error)}});
+        log(LogLevel::error, "cannot accept connections",
+            {{"worker", options_.index}, {"error", std::strerror(error)}});
     }
 }
 

@@ -1,7 +1,9 @@
-// Worker: one thread of the data plane, with its loop, its listeners, its connections and its pools.
+// Worker: one thread of the data plane, with its loop, its listeners, its connections and its
+// pools.
 //
-// Workers share nothing but the snapshot, the live state behind it, and the connection limits. start(), post(),
-// drain(), abort() and join() are for the thread that owns the worker; everything else is its own thread's.
+// Workers share nothing but the snapshot, the live state behind it, and the connection limits.
+// start(), post(), drain(), abort() and join() are for the thread that owns the worker; everything
+// else is its own thread's.
 #pragma once
 
 #include <atomic>
@@ -36,13 +38,15 @@ struct WorkerOptions {
 
 class Worker {
   public:
-    Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits, snapshot::Publisher& publisher);
+    Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
+           snapshot::Publisher& publisher);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
     /// Leaves the publisher: not while another thread uses that.
     ~Worker();
 
-    /// Joins the publisher, which no other thread may use meanwhile. Returns when the loop runs, or could not be made.
+    /// Joins the publisher, which no other thread may use meanwhile. Returns when the loop runs, or
+    /// could not be made.
     Result<void> start();
     /// Any thread, between start() and join(): runs on the worker's thread at its next turn.
     void post(std::function<void()> action);

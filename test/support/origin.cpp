@@ -3,10 +3,11 @@
 //   origin --listen 127.0.0.1:9001 --name one [--io uring|epoll]
 //
 //   /              "Hello from one"                 /bytes/N    N bytes with Content-Length
-//   /chunked/N     N bytes in chunks                /slow/MS    waits MS milliseconds before it answers
-//   /status/CODE   that status, empty body          /echo       the request's body, as it comes
-//   /head          the request's head, as received  /die        closes without an answer
-//   /reset         answers with RST                 /midway/N   promises N bytes, sends half, closes
+//   /chunked/N     N bytes in chunks                /slow/MS    waits MS milliseconds before it
+//   answers /status/CODE   that status, empty body          /echo       the request's body, as it
+//   comes /head          the request's head, as received  /die        closes without an answer
+//   /reset         answers with RST                 /midway/N   promises N bytes, sends half,
+//   closes
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -44,7 +45,8 @@ struct Server {
 /// One request's answer.
 class Answer {
   public:
-    Answer(Server& server, io::Socket& socket, MessageReader& reader, const http::RequestHead& request)
+    Answer(Server& server, io::Socket& socket, MessageReader& reader,
+           const http::RequestHead& request)
         : server_(server), socket_(socket), reader_(reader), request_(request) {}
 
     io::Task<After> give() {
@@ -53,14 +55,16 @@ class Answer {
         co_await read_whole_body();
         if (path == "/die") co_return After::close;
         if (path == "/reset") co_return After::reset;
-        if (const auto ms = number_after(path, "/slow/")) co_await server_.ring.sleep(std::chrono::milliseconds(*ms));
+        if (const auto ms = number_after(path, "/slow/"))
+            co_await server_.ring.sleep(std::chrono::milliseconds(*ms));
         if (const auto size = number_after(path, "/chunked/")) co_return co_await chunked(*size);
         if (const auto size = number_after(path, "/midway/")) {
             co_await bytes(*size, *size / 2);
             co_return After::close;
         }
         if (const auto size = number_after(path, "/bytes/")) co_return co_await bytes(*size, *size);
-        if (const auto status = number_after(path, "/status/")) co_return co_await text(*status, "");
+        if (const auto status = number_after(path, "/status/"))
+            co_return co_await text(*status, "");
         if (path == "/head") co_return co_await text(200, request_.bytes);
         co_return co_await text(200, "Hello from " + server_.name + "\n");
     }
@@ -85,15 +89,19 @@ class Answer {
         co_return error == 0;
     }
 
-    After after() const { return request_.keep_alive && reader_.body_ended() ? After::keep : After::close; }
+    After after() const {
+        return request_.keep_alive && reader_.body_ended() ? After::keep : After::close;
+    }
 
     std::string head(unsigned status, std::string_view framing) const {
-        return fmt::format("HTTP/1.1 {} Scripted\r\nX-Origin: {}\r\nContent-Type: text/plain\r\n{}\r\n", status,
-                           server_.name, framing);
+        return fmt::format(
+            "HTTP/1.1 {} Scripted\r\nX-Origin: {}\r\nContent-Type: text/plain\r\n{}\r\n", status,
+            server_.name, framing);
     }
 
     io::Task<After> text(unsigned status, const std::string_view body) {
-        const bool no_body = request_.method == http::Method::head || status == 204 || status == 304;
+        const bool no_body =
+            request_.method == http::Method::head || status == 204 || status == 304;
         const std::string framing = fmt::format("Content-Length: {}\r\n", body.size());
         const std::string start = head(status, status == 204 ? "" : framing);
         const bool sent = co_await send(start, no_body ? std::string_view{} : body);
@@ -116,7 +124,8 @@ class Answer {
     io::Task<After> chunked(std::size_t size) {
         std::string start = head(200, "Transfer-Encoding: chunked\r\n");
         while (size > 0) {
-            const std::string_view piece = std::string_view(server_.filler).substr(0, std::min<std::size_t>(size, 8192));
+            const std::string_view piece =
+                std::string_view(server_.filler).substr(0, std::min<std::size_t>(size, 8192));
             start += fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
             const bool sent = co_await send(start, {});
             if (!sent) co_return After::close;
@@ -133,7 +142,8 @@ class Answer {
         for (;;) {
             const BodyPiece piece = co_await reader_.read_body(server_.ring.now() + patience);
             if (!piece.result.ok()) co_return After::close;
-            if (!piece.data.empty()) start += fmt::format("{:x}\r\n{}\r\n", piece.data.size(), piece.data);
+            if (!piece.data.empty())
+                start += fmt::format("{:x}\r\n{}\r\n", piece.data.size(), piece.data);
             if (piece.last) start += "0\r\n\r\n";
             const bool sent = co_await send(start, {});
             if (!sent) co_return After::close;
@@ -152,7 +162,8 @@ io::Task<After> serve_one(Server& server, io::Socket& socket, io::BlockRef& unre
     MessageReader reader(socket, Parser::Role::requests);
     reader.give(std::move(unread));
     http::RequestHead request;
-    const http::h1::ReadResult read = co_await reader.read_request(request, limits, server.ring.now() + patience);
+    const http::h1::ReadResult read =
+        co_await reader.read_request(request, limits, server.ring.now() + patience);
     if (!read.ok()) co_return After::close;
     reader.start_body(request.framing);
     if (request.expects_continue) {
@@ -180,8 +191,10 @@ io::Task<void> serve(Server& server, int fd) {
 io::Task<void> accept_all(Server& server, io::Listener& listener) {
     for (;;) {
         const int fd = co_await listener.accept();
-        if (fd >= 0) io::spawn(serve(server, fd));
-        else co_await server.ring.sleep(std::chrono::milliseconds(100));
+        if (fd >= 0)
+            io::spawn(serve(server, fd));
+        else
+            co_await server.ring.sleep(std::chrono::milliseconds(100));
     }
 }
 
@@ -190,7 +203,9 @@ struct Options {
     std::string name = "origin";
     io::Engine engine = probe_default();
 
-    static io::Engine probe_default() { return io::probe_uring() ? io::Engine::uring : io::Engine::epoll; }
+    static io::Engine probe_default() {
+        return io::probe_uring() ? io::Engine::uring : io::Engine::epoll;
+    }
 };
 
 bool parse(int argc, char** argv, Options& options) {
@@ -198,10 +213,14 @@ bool parse(int argc, char** argv, Options& options) {
         const std::string_view flag = argv[i];
         if (i + 1 == argc) return false;
         const std::string_view value = argv[i + 1];
-        if (flag == "--listen") options.listen = value;
-        else if (flag == "--name") options.name = value;
-        else if (flag == "--io") options.engine = value == "epoll" ? io::Engine::epoll : io::Engine::uring;
-        else return false;
+        if (flag == "--listen")
+            options.listen = value;
+        else if (flag == "--name")
+            options.name = value;
+        else if (flag == "--io")
+            options.engine = value == "epoll" ? io::Engine::epoll : io::Engine::uring;
+        else
+            return false;
     }
     return !options.listen.empty();
 }

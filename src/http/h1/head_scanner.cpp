@@ -10,7 +10,9 @@ namespace penstock::http::h1 {
 
 namespace {
 
-constexpr bool is_control(unsigned char byte) noexcept { return byte < 0x20 || byte == 0x7f; }
+constexpr bool is_control(unsigned char byte) noexcept {
+    return byte < 0x20 || byte == 0x7f;
+}
 
 /// The first control byte at or after `from`, or bytes.size().
 std::size_t find_control(std::string_view bytes, std::size_t from) noexcept {
@@ -19,11 +21,14 @@ std::size_t find_control(std::string_view bytes, std::size_t from) noexcept {
     const __m128i limit = _mm_set1_epi8(static_cast<char>(0x20 ^ 0x80));
     const __m128i del = _mm_set1_epi8(0x7f);
     for (; from + 16 <= bytes.size(); from += 16) {
-        const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + from));
-        // SSE2 compares signed bytes only: shifting both sides by 0x80 makes the comparison unsigned.
+        const __m128i chunk =
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + from));
+        // SSE2 compares signed bytes only: shifting both sides by 0x80 makes the comparison
+        // unsigned.
         const __m128i low = _mm_cmplt_epi8(_mm_xor_si128(chunk, flip), limit);
         const int found = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(chunk, del)));
-        if (found != 0) return from + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
+        if (found != 0)
+            return from + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
     }
 #endif
     while (from < bytes.size() && !is_control(static_cast<unsigned char>(bytes[from]))) ++from;
@@ -35,7 +40,8 @@ std::size_t find_control(std::string_view bytes, std::size_t from) noexcept {
 HeadScanner::Outcome HeadScanner::scan(std::string_view bytes) noexcept {
     for (;;) {
         const std::size_t at = find_control(bytes, scanned_);
-        // Only whole line ends are passed: a CR at the end of what is here is looked at again with its LF.
+        // Only whole line ends are passed: a CR at the end of what is here is looked at again with
+        // its LF.
         if (at == bytes.size()) {
             scanned_ = at;
             return Outcome::incomplete;
@@ -59,7 +65,8 @@ HeadScanner::Outcome HeadScanner::scan(std::string_view bytes) noexcept {
         scanned_ = line_start_ = at + 2;
         if (empty_line) return Outcome::complete;
         // A line that starts with white space folds the one before it (obs-fold).
-        if (line_start_ < bytes.size() && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {
+        if (line_start_ < bytes.size() &&
+            (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {
             return Outcome::malformed;
         }
     }

@@ -1,8 +1,9 @@
-// Finds the end of an HTTP/1 head and refuses bytes that have no place in one, before any parser sees them.
+// Finds the end of an HTTP/1 head and refuses bytes that have no place in one, before any parser
+// sees them.
 //
-// Control bytes, bare CR and LF, NUL and folded lines are what request smuggling is made of; RFC 9112 section 2.2
-// lets a recipient be lenient, SPEC section 2 does not. One pass, 16 bytes at a time, resumable: bytes that have been
-// scanned are not looked at again when more arrive.
+// Control bytes, bare CR and LF, NUL and folded lines are what request smuggling is made of; RFC
+// 9112 section 2.2 lets a recipient be lenient, SPEC section 2 does not. One pass, 16 bytes at a
+// time, resumable: bytes that have been scanned are not looked at again when more arrive.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,9 @@ class HeadScanner {
     /// After `complete`: the head's length with its empty line.
     std::size_t head_size() const noexcept { return line_start_; }
     /// The first line without its CRLF; empty until it is whole.
-    std::string_view first_line(std::string_view bytes) const noexcept { return bytes.substr(0, first_line_size_); }
+    std::string_view first_line(std::string_view bytes) const noexcept {
+        return bytes.substr(0, first_line_size_);
+    }
     bool has_first_line() const noexcept { return has_first_line_; }
 
   private:

@@ -37,7 +37,8 @@ Method method_of(std::string_view text) noexcept {
     return Method::other;
 }
 
-/// Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and hop-by-hop ones.
+/// Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and
+/// hop-by-hop ones.
 bool may_trail(FieldId id) noexcept {
     return !is_hop_by_hop(id) && !is_protected_from_connection(id) && id != FieldId::expect;
 }
@@ -65,15 +66,18 @@ RequestLine split_request_line(std::string_view line) noexcept {
 std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t most_uri) noexcept {
     const RequestLine parts = split_request_line(line);
     const bool is_version = parts.version.size() == 8 && parts.version.starts_with("HTTP/") &&
-                            is_digit(parts.version[5]) && parts.version[6] == '.' && is_digit(parts.version[7]);
-    if (!is_token(parts.method) || parts.target.empty() || parts.target.find(' ') != std::string_view::npos ||
-        !is_version || parts.version == "HTTP/0.9") {
+                            is_digit(parts.version[5]) && parts.version[6] == '.' &&
+                            is_digit(parts.version[7]);
+    if (!is_token(parts.method) || parts.target.empty() ||
+        parts.target.find(' ') != std::string_view::npos || !is_version ||
+        parts.version == "HTTP/0.9") {
         return Refusal{Status::bad_request, "malformed request line"};
     }
     if (parts.version != "HTTP/1.1" && parts.version != "HTTP/1.0") {
         return Refusal{Status::http_version_not_supported, "HTTP version not supported"};
     }
-    if (parts.target.size() > most_uri) return Refusal{Status::uri_too_long, "request target too long"};
+    if (parts.target.size() > most_uri)
+        return Refusal{Status::uri_too_long, "request target too long"};
     return std::nullopt;
 }
 
@@ -120,13 +124,16 @@ struct Parser::Callbacks {
 
     static int on_body(llhttp_t* parser, const char* at, std::size_t size) noexcept {
         Parser& p = self(parser);
-        if (p.write_at_ == nullptr) p.write_at_ = p.data_start_ = const_cast<char*>(at);
-        else if (p.write_at_ != at) std::memmove(p.write_at_, at, size);
+        if (p.write_at_ == nullptr)
+            p.write_at_ = p.data_start_ = const_cast<char*>(at);
+        else if (p.write_at_ != at)
+            std::memmove(p.write_at_, at, size);
         p.write_at_ += size;
         return 0;
     }
 
-    // In a head this is the end of a message without a body; in a body it must not run on into the next message.
+    // In a head this is the end of a message without a body; in a body it must not run on into the
+    // next message.
     static int on_message_complete(llhttp_t* parser) noexcept {
         return self(parser).fields_ == nullptr ? HPE_PAUSED : 0;
     }
@@ -150,7 +157,8 @@ struct Parser::Callbacks {
 };
 
 Parser::Parser(Role role) noexcept {
-    llhttp_init(&llhttp_, role == Role::requests ? HTTP_REQUEST : HTTP_RESPONSE, &Callbacks::settings());
+    llhttp_init(&llhttp_, role == Role::requests ? HTTP_REQUEST : HTTP_RESPONSE,
+                &Callbacks::settings());
     llhttp_.data = this;
 }
 
@@ -192,8 +200,9 @@ std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadL
     }
     const RequestLine parts = split_request_line(line);
     if (!parsed) {
-        return is_known_method(parts.method) ? Refusal{Status::bad_request, "malformed request head"}
-                                             : Refusal{Status::not_implemented, "unknown method"};
+        return is_known_method(parts.method)
+                   ? Refusal{Status::bad_request, "malformed request head"}
+                   : Refusal{Status::not_implemented, "unknown method"};
     }
     head.bytes = bytes;
     head.method_text = parts.method;
@@ -203,16 +212,19 @@ std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadL
     return judge_request(head);
 }
 
-std::optional<Refusal> Parser::parse_response(std::string_view bytes, Method method, ResponseHead& head) noexcept {
+std::optional<Refusal> Parser::parse_response(std::string_view bytes, Method method,
+                                              ResponseHead& head) noexcept {
     const std::string_view line = bytes.substr(0, bytes.find('\r'));
     const bool is_status_line = line.size() >= 12 && line.starts_with("HTTP/1.") &&
-                                (line[7] == '0' || line[7] == '1') && line[8] == ' ' && line[9] >= '1' &&
-                                line[9] <= '9' && is_digit(line[10]) && is_digit(line[11]) &&
-                                (line.size() == 12 || line[12] == ' ');
+                                (line[7] == '0' || line[7] == '1') && line[8] == ' ' &&
+                                line[9] >= '1' && line[9] <= '9' && is_digit(line[10]) &&
+                                is_digit(line[11]) && (line.size() == 12 || line[12] == ' ');
     if (!is_status_line) return Refusal{Status::bad_gateway, "malformed status line"};
-    if (!parse_fields(bytes, head.fields)) return Refusal{Status::bad_gateway, "malformed response head"};
+    if (!parse_fields(bytes, head.fields))
+        return Refusal{Status::bad_gateway, "malformed response head"};
     head.bytes = bytes;
-    head.status = static_cast<std::uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
+    head.status = static_cast<std::uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 +
+                                             (line[11] - '0'));
     head.reason = line.size() > 13 ? line.substr(13) : std::string_view{};
     head.minor_version = static_cast<std::uint8_t>(line[7] - '0');
     return judge_response(head, method);

@@ -1,7 +1,8 @@
 // HTTP/1 parsing with llhttp in its strict mode: heads in one go, chunked bodies piece by piece.
 //
-// A Parser serves one direction of one connection, message after message. It keeps no bytes: heads are parsed in place
-// once HeadScanner has found their end, and a chunked body's data is moved together inside the caller's buffer.
+// A Parser serves one direction of one connection, message after message. It keeps no bytes: heads
+// are parsed in place once HeadScanner has found their end, and a chunked body's data is moved
+// together inside the caller's buffer.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,8 @@ struct HeadLimits {
     std::uint32_t uri = 8 * 1024;
 };
 
-/// The request line's own rules, for a line whose end has come (the head need not be whole). Empty: it is fine.
+/// The request line's own rules, for a line whose end has come (the head need not be whole). Empty:
+/// it is fine.
 std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t most_uri) noexcept;
 
 class Parser {
@@ -34,8 +36,10 @@ class Parser {
     Parser& operator=(const Parser&) = delete;
 
     /// `bytes` is exactly one head. Judges it too (http/framing.hpp).
-    std::optional<Refusal> parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& head) noexcept;
-    std::optional<Refusal> parse_response(std::string_view bytes, Method method, ResponseHead& head) noexcept;
+    std::optional<Refusal> parse_request(std::string_view bytes, const HeadLimits& limits,
+                                         RequestHead& head) noexcept;
+    std::optional<Refusal> parse_response(std::string_view bytes, Method method,
+                                          ResponseHead& head) noexcept;
 
     /// What decode_chunks() made of its input.
     struct Decoded {
@@ -47,10 +51,12 @@ class Parser {
     /// The next bytes of the chunked body of the head parsed last. Overwrites the input.
     Decoded decode_chunks(char* bytes, std::size_t size) noexcept;
 
-    /// After the last chunk: the trailer section, "name: value CRLF" each, without fields that frame or route.
+    /// After the last chunk: the trailer section, "name: value CRLF" each, without fields that
+    /// frame or route.
     std::string_view trailers() const noexcept { return trailers_; }
 
-    /// Extensions and trailers of one message, in bytes and in fields, past which decode_chunks() calls it malformed.
+    /// Extensions and trailers of one message, in bytes and in fields, past which decode_chunks()
+    /// calls it malformed.
     void limit_chunk_overhead(std::uint32_t bytes, std::uint32_t trailers) noexcept {
         most_overhead_ = bytes;
         most_trailers_ = trailers;

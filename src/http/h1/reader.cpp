@@ -17,14 +17,16 @@ constexpr std::uint8_t most_leading_crlf = 2;
 constexpr std::uint64_t long_body = 64 * 1024;
 
 ReadResult failure_of(int error) noexcept {
-    return {.outcome = error == ETIMEDOUT ? ReadOutcome::timed_out : ReadOutcome::failed, .error = error};
+    return {.outcome = error == ETIMEDOUT ? ReadOutcome::timed_out : ReadOutcome::failed,
+            .error = error};
 }
 
 ReadResult refuse(Status status, std::string_view reason) noexcept {
     return {.outcome = ReadOutcome::refused, .refusal = {status, reason}};
 }
 
-/// Not HTTP at all (HTTP/0.9, another protocol) is told by its first bytes: nobody waits for more of it.
+/// Not HTTP at all (HTTP/0.9, another protocol) is told by its first bytes: nobody waits for more
+/// of it.
 bool may_become_response(std::string_view bytes) noexcept {
     constexpr std::string_view start = "HTTP/1.";
     const std::size_t known = std::min(bytes.size(), start.size());
@@ -48,9 +50,12 @@ void MessageReader::skip_leading_crlf() noexcept {
 
 MessageReader::HeadState MessageReader::scan_head() noexcept {
     switch (scanner_.scan(unread())) {
-        case HeadScanner::Outcome::incomplete: return HeadState::incomplete;
-        case HeadScanner::Outcome::complete: return HeadState::complete;
-        case HeadScanner::Outcome::malformed: break;
+        case HeadScanner::Outcome::incomplete:
+            return HeadState::incomplete;
+        case HeadScanner::Outcome::complete:
+            return HeadState::complete;
+        case HeadScanner::Outcome::malformed:
+            break;
     }
     return HeadState::malformed;
 }
@@ -87,7 +92,8 @@ ReadResult MessageReader::judge_incomplete(const HeadLimits& limits) noexcept {
         if (auto refusal = judge_request_line(scanner_.first_line(bytes), limits.uri)) {
             return {.outcome = ReadOutcome::refused, .refusal = *refusal};
         }
-    } else if (bytes.size() > std::size_t{limits.uri} + 64) {  // 64: room for the method and the version
+    } else if (bytes.size() >
+               std::size_t{limits.uri} + 64) {  // 64: room for the method and the version
         return refuse(Status::uri_too_long, "request target too long");
     }
     if (bytes.size() > limits.header_bytes) {
@@ -96,13 +102,15 @@ ReadResult MessageReader::judge_incomplete(const HeadLimits& limits) noexcept {
     return {};
 }
 
-io::Task<ReadResult> MessageReader::read_request(RequestHead& head, const HeadLimits& limits, TimePoint deadline) {
+io::Task<ReadResult> MessageReader::read_request(RequestHead& head, const HeadLimits& limits,
+                                                 TimePoint deadline) {
     scanner_.reset();
     leading_crlf_ = 0;
     for (;;) {
         if (!scanner_.has_first_line()) skip_leading_crlf();
         const HeadState state = scan_head();
-        if (state == HeadState::malformed) co_return refuse(Status::bad_request, "malformed request head");
+        if (state == HeadState::malformed)
+            co_return refuse(Status::bad_request, "malformed request head");
         if (state == HeadState::complete) break;
         const ReadResult judged = judge_incomplete(limits);
         if (!judged.ok()) co_return judged;
@@ -122,7 +130,8 @@ io::Task<ReadResult> MessageReader::read_request(RequestHead& head, const HeadLi
     co_return ReadResult{};
 }
 
-io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method method, TimePoint deadline) {
+io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method method,
+                                                  TimePoint deadline) {
     scanner_.reset();
     head_block_.reset();
     for (;;) {
@@ -131,13 +140,15 @@ io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method met
             co_return refuse(Status::bad_gateway, "malformed response head");
         }
         if (state == HeadState::complete) break;
-        if (unread().size() > most_response_head) co_return refuse(Status::bad_gateway, "response head too large");
+        if (unread().size() > most_response_head)
+            co_return refuse(Status::bad_gateway, "response head too large");
         io::Received received = co_await socket_.receive(deadline);
         const ReadResult appended = append_head(std::move(received));
         if (!appended.ok()) co_return appended;
     }
     const std::string_view bytes = unread().substr(0, scanner_.head_size());
-    if (bytes.size() > most_response_head) co_return refuse(Status::bad_gateway, "response head too large");
+    if (bytes.size() > most_response_head)
+        co_return refuse(Status::bad_gateway, "response head too large");
     if (const auto refusal = parser_.parse_response(bytes, method, head)) {
         co_return ReadResult{.outcome = ReadOutcome::refused, .refusal = *refusal};
     }
@@ -155,7 +166,8 @@ void MessageReader::start_body(const BodyFraming& framing) noexcept {
 }
 
 io::ReceiveSize MessageReader::next_size() const noexcept {
-    const std::uint64_t expected = framing_.kind == BodyFraming::Kind::length ? remaining_ : body_bytes_;
+    const std::uint64_t expected =
+        framing_.kind == BodyFraming::Kind::length ? remaining_ : body_bytes_;
     return expected >= long_body ? io::ReceiveSize::large : io::ReceiveSize::small;
 }
 

@@ -1,7 +1,8 @@
-// MessageReader: heads and bodies out of one direction of an HTTP/1 connection, one message after the other.
+// MessageReader: heads and bodies out of one direction of an HTTP/1 connection, one message after
+// the other.
 //
-// Lives for one exchange; what it has read beyond its message is handed on with take_leftover(). Views it gives out
-// stay valid as said at each call. Belongs to the socket's thread.
+// Lives for one exchange; what it has read beyond its message is handed on with take_leftover().
+// Views it gives out stay valid as said at each call. Belongs to the socket's thread.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct BodyPiece {
 
 class MessageReader {
   public:
-    MessageReader(io::Socket& socket, Parser::Role role) noexcept : socket_(socket), parser_(role) {}
+    MessageReader(io::Socket& socket, Parser::Role role) noexcept
+        : socket_(socket), parser_(role) {}
 
     /// Bytes that were read from the socket before this reader was made.
     void give(io::BlockRef block) noexcept { block_ = std::move(block); }
@@ -50,7 +52,8 @@ class MessageReader {
     io::BlockRef take_leftover() noexcept;
 
     /// The next head. Its views are valid until the next head is read.
-    io::Task<ReadResult> read_request(RequestHead& head, const HeadLimits& limits, TimePoint deadline);
+    io::Task<ReadResult> read_request(RequestHead& head, const HeadLimits& limits,
+                                      TimePoint deadline);
     io::Task<ReadResult> read_response(ResponseHead& head, Method method, TimePoint deadline);
 
     /// To be called once for each head, before its body is read.

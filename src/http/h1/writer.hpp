@@ -1,21 +1,23 @@
 // HTTP/1 heads and chunk framing as bytes to send.
 //
-// A head is put together in one block and leaves with the first body bytes in one send. Fields that pass are copied in
-// runs, as they stand in the buffer they were received in: order, case and white space are the sender's.
+// A head is put together in one block and leaves with the first body bytes in one send. Fields that
+// pass are copied in runs, as they stand in the buffer they were received in: order, case and white
+// space are the sender's.
 #pragma once
-
-#include <sys/uio.h>
 
 #include <array>
 #include <cstdint>
 #include <string_view>
+
+#include <sys/uio.h>
 
 #include "http/message.hpp"
 #include "io/buffer_pool.hpp"
 
 namespace penstock::http::h1 {
 
-/// A block that a head is written into. Grows once, to a large block; past that, overflowed() is true.
+/// A block that a head is written into. Grows once, to a large block; past that, overflowed() is
+/// true.
 class HeadBuffer {
   public:
     explicit HeadBuffer(io::BufferPool& pool) : pool_(pool), block_(pool.small()) {}
@@ -51,6 +53,8 @@ class ChunkFrame {
     std::array<char, 18> size_line_;
 };
 
-inline iovec piece_of(std::string_view bytes) noexcept { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+inline iovec piece_of(std::string_view bytes) noexcept {
+    return {const_cast<char*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace penstock::http::h1

@@ -1,7 +1,7 @@
 // Balancing: which backend the next request of a route goes to.
 //
-// A strategy is one function in one file beside this one, and one line in the table in balancer.cpp. Called on worker
-// threads; what workers share is in RouteLive and BackendLive.
+// A strategy is one function in one file beside this one, and one line in the table in
+// balancer.cpp. Called on worker threads; what workers share is in RouteLive and BackendLive.
 #pragma once
 
 #include "base/random.hpp"
@@ -14,7 +14,8 @@ const snapshot::Upstream* pick_upstream(const snapshot::Route& route, Random& ra
 
 namespace balance {
 
-using Strategy = const snapshot::Upstream& (*)(const snapshot::Route& route, Random& random) noexcept;
+using Strategy = const snapshot::Upstream& (*)(const snapshot::Route& route,
+                                               Random& random) noexcept;
 
 /// Both want a route whose sequence is not empty.
 const snapshot::Upstream& round_robin(const snapshot::Route& route, Random& random) noexcept;

@@ -45,7 +45,9 @@ Decoding decode(std::string_view wire, std::size_t step) {
 }  // namespace
 
 TEST_CASE("chunks come out whole wherever they are cut") {
-    const std::string wire = "5\r\nhello\r\n1;a=b;c=\"d\"\r\n \r\n00000A\r\n0123456789\r\n0\r\nX-Sum: 9 \r\n\r\nGET /next";
+    const std::string wire =
+        "5\r\nhello\r\n1;a=b;c=\"d\"\r\n \r\n00000A\r\n0123456789\r\n0\r\nX-Sum: 9 \r\n\r\nGET "
+        "/next";
     const std::size_t body = wire.size() - 9;
     for (std::size_t step = 1; step <= wire.size(); ++step) {
         const Decoding got = decode(wire, step);
@@ -60,10 +62,11 @@ TEST_CASE("chunks come out whole wherever they are cut") {
 
 TEST_CASE("sloppy chunks are malformed") {
     for (const std::string wire :
-         {"\r\n", "g\r\n", "+5\r\nhello\r\n", "-1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "5\nhello\r\n",
-          "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n", "8000000000000001\r\n", "10000000000000000\r\n", "5\r\nhello\r0\r\n\r\n",
-          "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\n\n", "5;\x01\r\nhello\r\n", "0\r\nA: \x01\r\n\r\n",
-          "0\r\nA: b\r\n c\r\n\r\n"}) {
+         {"\r\n", "g\r\n", "+5\r\nhello\r\n", "-1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n",
+          "5 \r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n",
+          "8000000000000001\r\n", "10000000000000000\r\n", "5\r\nhello\r0\r\n\r\n",
+          "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\n\n", "5;\x01\r\nhello\r\n",
+          "0\r\nA: \x01\r\n\r\n", "0\r\nA: b\r\n c\r\n\r\n"}) {
         for (const std::size_t step : {std::size_t{1}, wire.size()}) {
             INFO(wire << " in steps of " << step);
             const Decoding got = decode(wire, step);
@@ -84,7 +87,8 @@ TEST_CASE("extensions and trailers are bounded") {
 }
 
 TEST_CASE("fields that frame, route or authenticate do not pass as trailers") {
-    const Decoding got = decode("0\r\nContent-Type: x\r\nHost: evil\r\nConnection: close\r\nX-A: b\r\n\r\n", 7);
+    const Decoding got =
+        decode("0\r\nContent-Type: x\r\nHost: evil\r\nConnection: close\r\nX-A: b\r\n\r\n", 7);
     CHECK(got.last);
     CHECK(got.trailers == "Content-Type: x\r\nX-A: b\r\n");
 }
@@ -94,7 +98,8 @@ TEST_CASE("a chunk's size line is written in hexadecimal") {
     iovec pieces[3];
     const std::string data(0x1a2b, 'x');
     REQUIRE(frame.frame(data, pieces) == 3);
-    CHECK(std::string_view(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len) == "1a2b\r\n");
+    CHECK(std::string_view(static_cast<char*>(pieces[0].iov_base), pieces[0].iov_len) ==
+          "1a2b\r\n");
     CHECK(pieces[1].iov_len == data.size());
     CHECK(std::string_view(static_cast<char*>(pieces[2].iov_base), pieces[2].iov_len) == "\r\n");
 }

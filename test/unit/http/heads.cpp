@@ -25,7 +25,8 @@ unsigned judge(const std::string& given, RequestHead& head) {
     if (outcome == HeadScanner::Outcome::malformed) return 400;
     REQUIRE(outcome == HeadScanner::Outcome::complete);
     Parser parser(Parser::Role::requests);
-    const auto refusal = parser.parse_request(std::string_view(bytes).substr(0, scanner.head_size()), {}, head);
+    const auto refusal =
+        parser.parse_request(std::string_view(bytes).substr(0, scanner.head_size()), {}, head);
     return refusal ? code(refusal->status) : 0;
 }
 
@@ -43,7 +44,8 @@ bool takes_response(const std::string& bytes, Method method = Method::get) {
     if (scanner.scan(bytes) != HeadScanner::Outcome::complete) return false;
     Parser parser(Parser::Role::responses);
     ResponseHead head;
-    return !parser.parse_response(std::string_view(bytes).substr(0, scanner.head_size()), method, head);
+    return !parser.parse_response(std::string_view(bytes).substr(0, scanner.head_size()), method,
+                                  head);
 }
 
 }  // namespace
@@ -65,9 +67,14 @@ TEST_CASE("the scanner finds the end wherever the bytes are cut") {
 
 TEST_CASE("bytes that have no place in a head are refused at once") {
     const std::vector<std::string> bad = {
-        std::string("GET / HTTP/1.1\r\nX: a\0b\r\n", 24), "GET / HTTP/1.1\nHost: a\r\n", "GET / HTTP/1.1\r\nX: a\rb\r\n",
-        "GET / HTTP/1.1\r\nX: a\r\n folded\r\n",          "GET\t/ HTTP/1.1\r\n",       "GET / HTTP/1.1\r\nX: \x7f\r\n",
-        "GET / HTTP/1.1\r\nX: 0123456789abcdef\x01\r\n", "\r\nGET / HTTP/1.1\r\n",
+        std::string("GET / HTTP/1.1\r\nX: a\0b\r\n", 24),
+        "GET / HTTP/1.1\nHost: a\r\n",
+        "GET / HTTP/1.1\r\nX: a\rb\r\n",
+        "GET / HTTP/1.1\r\nX: a\r\n folded\r\n",
+        "GET\t/ HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nX: \x7f\r\n",
+        "GET / HTTP/1.1\r\nX: 0123456789abcdef\x01\r\n",
+        "\r\nGET / HTTP/1.1\r\n",
     };
     for (const auto& bytes : bad) {
         INFO(bytes);
@@ -82,9 +89,10 @@ TEST_CASE("request lines") {
     CHECK(judge(get("", "M-SEARCH / HTTP/1.1")) == 0);
     CHECK(judge(get("", "OPTIONS * HTTP/1.1")) == 0);
     CHECK(judge(get("", "GET http://b.example/x HTTP/1.1")) == 0);
-    for (const char* line : {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / http/1.1",
-                             "GET / HTTP/1.10", "GET * HTTP/1.1", "GET a/b HTTP/1.1", "G@T / HTTP/1.1",
-                             "GET / HTTP/0.9", "GET /a#b HTTP/1.1", "GET http:///x HTTP/1.1", "/ HTTP/1.1"}) {
+    for (const char* line :
+         {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / http/1.1",
+          "GET / HTTP/1.10", "GET * HTTP/1.1", "GET a/b HTTP/1.1", "G@T / HTTP/1.1",
+          "GET / HTTP/0.9", "GET /a#b HTTP/1.1", "GET http:///x HTTP/1.1", "/ HTTP/1.1"}) {
         INFO(line);
         CHECK(judge(get("", line)) == 400);
     }
@@ -102,14 +110,28 @@ TEST_CASE("lengths that two parties could read differently are refused") {
     CHECK(judge(get("Content-Length: 9223372036854775807\r\n")) == 0);
     CHECK(judge(get("Transfer-Encoding: chunked\r\n")) == 0);
     CHECK(judge(get("Transfer-Encoding: CHUNKED\r\n")) == 0);
-    for (const char* fields :
-         {"Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: +1\r\n",
-          "Content-Length: 0x1\r\n", "Content-Length: \r\n", "Content-Length: 1 2\r\n", "Content-Length: -1\r\n",
-          "Content-Length: 9223372036854775808\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-          "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, gzip\r\n", "Transfer-Encoding: chunked, chunked\r\n",
-          "Transfer-Encoding: \r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
-          "Transfer-Encoding: chunked;q=1\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-          "Transfer-Encoding : chunked\r\n", "Content-Length : 1\r\n", "No colon\r\n", ": empty\r\n", "A b: c\r\n"}) {
+    for (const char* fields : {"Content-Length: 1\r\nContent-Length: 1\r\n",
+                               "Content-Length: 1, 1\r\n",
+                               "Content-Length: +1\r\n",
+                               "Content-Length: 0x1\r\n",
+                               "Content-Length: \r\n",
+                               "Content-Length: 1 2\r\n",
+                               "Content-Length: -1\r\n",
+                               "Content-Length: 9223372036854775808\r\n",
+                               "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+                               "Transfer-Encoding: gzip\r\n",
+                               "Transfer-Encoding: chunked, gzip\r\n",
+                               "Transfer-Encoding: chunked, chunked\r\n",
+                               "Transfer-Encoding: \r\n",
+                               "Transfer-Encoding: xchunked\r\n",
+                               "Transfer-Encoding: identity\r\n",
+                               "Transfer-Encoding: chunked;q=1\r\n",
+                               "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                               "Transfer-Encoding : chunked\r\n",
+                               "Content-Length : 1\r\n",
+                               "No colon\r\n",
+                               ": empty\r\n",
+                               "A b: c\r\n"}) {
         INFO(fields);
         CHECK(judge(get(fields)) == 400);
     }
@@ -130,8 +152,8 @@ TEST_CASE("hosts") {
     CHECK(host_of("a.example:") == "a.example");
     CHECK(host_of("127.0.0.1") == "127.0.0.1");
     CHECK(host_of("[::1]:80") == "[::1]");
-    for (const char* value : {"", "a,b", "u@a", "a:b", "a:65536", "a:80:80", "[::1", "[]", "[::1]x", "a b", "a/b", ".",
-                              "a%2eb", "[zz]"}) {
+    for (const char* value : {"", "a,b", "u@a", "a:b", "a:65536", "a:80:80", "[::1", "[]", "[::1]x",
+                              "a b", "a/b", ".", "a%2eb", "[zz]"}) {
         INFO(value);
         CHECK(host_of(value) == "refused");
     }
@@ -165,7 +187,8 @@ TEST_CASE("persistence, expectations, trailers and upgrades are understood") {
     CHECK_FALSE(head.keep_alive);
     REQUIRE(judge(get("Connection: keep-alive\r\n", "GET / HTTP/1.0"), head) == 0);
     CHECK(head.keep_alive);
-    REQUIRE(judge(get("Connection: Upgrade, TE\r\nUpgrade: websocket\r\nTE: trailers\r\n"), head) == 0);
+    REQUIRE(judge(get("Connection: Upgrade, TE\r\nUpgrade: websocket\r\nTE: trailers\r\n"), head) ==
+            0);
     CHECK(head.upgrade == "websocket");
     CHECK(head.accepts_trailers);
     REQUIRE(judge(get("Upgrade: websocket\r\n"), head) == 0);
@@ -176,8 +199,11 @@ TEST_CASE("persistence, expectations, trailers and upgrades are understood") {
 
 TEST_CASE("what Connection names ends here, but for what must pass") {
     RequestHead head;
-    REQUIRE(judge(get("Connection: x-one, Host, Content-Length, Cookie, close\r\nX-One: 1\r\nX-Two: 2\r\n"
-                      "Cookie: c\r\nContent-Length: 0\r\nKeep-Alive: 3\r\n"), head) == 0);
+    REQUIRE(
+        judge(
+            get("Connection: x-one, Host, Content-Length, Cookie, close\r\nX-One: 1\r\nX-Two: 2\r\n"
+                "Cookie: c\r\nContent-Length: 0\r\nKeep-Alive: 3\r\n"),
+            head) == 0);
     std::string kept;
     for (const auto& entry : head.fields) {
         if (!entry.dropped) kept += std::string(head.fields.name(entry)) + " ";
@@ -191,13 +217,16 @@ TEST_CASE("responses are judged as strictly") {
     CHECK(takes_response("HTTP/1.1 200\r\n\r\n"));
     CHECK(takes_response("HTTP/1.1 404 Not Found At All\r\nX: caf\xc3\xa9\r\n\r\n"));
     for (const char* bytes :
-         {"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
-          "http/1.1 200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 099 Low\r\n\r\n", "garbage\r\n\r\n",
+         {"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n",
+          "HTTP/2.0 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
+          "HTTP/1.1 099 Low\r\n\r\n", "garbage\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-          "HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-          "HTTP/1.1 200 OK\r\nTransfer-Encoding: \r\n\r\n", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-          "HTTP/1.1 200 OK\nA: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"}) {
+          "HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: \r\n\r\n",
+          "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\nA: b\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"}) {
         INFO(bytes);
         CHECK_FALSE(takes_response(bytes));
     }

@@ -1,8 +1,9 @@
-// Listeners over both engines: batches, one at a time, pausing, running out of descriptors, stopping.
-#include <sys/resource.h>
-
+// Listeners over both engines: batches, one at a time, pausing, running out of descriptors,
+// stopping.
 #include <cerrno>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include "fixture.hpp"
 

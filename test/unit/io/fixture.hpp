@@ -1,9 +1,6 @@
-// What every test of the loop needs: one ring of each engine in turn, and connected pairs of sockets.
+// What every test of the loop needs: one ring of each engine in turn, and connected pairs of
+// sockets.
 #pragma once
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +9,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "io/event.hpp"
 #include "io/ring.hpp"
@@ -69,7 +69,8 @@ struct Pair {
     }
 
     void say(std::string_view text) const {
-        REQUIRE(::send(peer, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+        REQUIRE(::send(peer, text.data(), text.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(text.size()));
     }
     void finish() const { ::shutdown(peer, SHUT_WR); }
     void reset() {
@@ -87,7 +88,8 @@ struct Outcome {
     bool done = false;
 };
 
-inline Task<void> receive_into(Socket& socket, Outcome& outcome, TimePoint deadline, ReceiveSize size) {
+inline Task<void> receive_into(Socket& socket, Outcome& outcome, TimePoint deadline,
+                               ReceiveSize size) {
     Received received = co_await socket.receive(deadline, size);
     outcome.error = received.error;
     outcome.end = received.is_end();
@@ -100,7 +102,8 @@ inline void start_receive(Socket& socket, Outcome& outcome, TimePoint deadline =
     spawn(receive_into(socket, outcome, deadline, size));
 }
 
-inline Task<void> send_all(Socket& socket, std::string_view bytes, Duration stall_limit, Outcome& outcome) {
+inline Task<void> send_all(Socket& socket, std::string_view bytes, Duration stall_limit,
+                           Outcome& outcome) {
     iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
     outcome.error = co_await socket.send(&piece, 1, stall_limit);
     outcome.done = true;

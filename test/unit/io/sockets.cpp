@@ -1,10 +1,10 @@
 // Sockets over both engines: bytes, ends, deadlines, interruptions, and what nobody awaits.
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <thread>
 #include <vector>
+
+#include <fcntl.h>
 
 #include "fixture.hpp"
 
@@ -92,13 +92,15 @@ TEST_CASE("interrupt ends what waits and what comes later, cancel_receive only w
     CHECK(later.error == EPIPE);
 }
 
-TEST_CASE("a send that the peer does not read ends with its stall limit, or when it is interrupted") {
+TEST_CASE(
+    "a send that the peer does not read ends with its stall limit, or when it is interrupted") {
     auto ring = make_ring(each_engine());
     Pair pair(*ring);
     const std::string bytes(64 * 1024 * 1024, 'x');
     Outcome outcome;
     const bool by_interrupt = GENERATE(false, true);
-    spawn(send_all(*pair.socket, bytes, by_interrupt ? std::chrono::seconds(60) : milliseconds(50), outcome));
+    spawn(send_all(*pair.socket, bytes, by_interrupt ? std::chrono::seconds(60) : milliseconds(50),
+                   outcome));
     ring->wait(ring->now() + milliseconds(5));
     ring->run_ready();
     CHECK_FALSE(outcome.done);
@@ -117,8 +119,8 @@ std::thread echo_peer(int fd) {
             const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
             if (got <= 0) break;
             for (ssize_t sent = 0; sent < got;) {
-                const ssize_t put =
-                    ::send(fd, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
+                const ssize_t put = ::send(fd, buffer.data() + sent,
+                                           static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
                 if (put <= 0) return;
                 sent += put;
             }
@@ -130,7 +132,8 @@ std::thread echo_peer(int fd) {
 Task<void> collect(Socket& socket, std::string& all, Outcome& outcome) {
     for (unsigned turn = 0;; ++turn) {
         const ReceiveSize size = turn / 8 % 2 == 0 ? ReceiveSize::small : ReceiveSize::large;
-        Received received = co_await socket.receive(socket.ring().now() + std::chrono::seconds(10), size);
+        Received received =
+            co_await socket.receive(socket.ring().now() + std::chrono::seconds(10), size);
         outcome.error = received.error;
         if (!received.block) break;
         all += received.block->filled();
@@ -144,7 +147,8 @@ TEST_CASE("small and large receives in turn lose and swap no byte") {
     auto ring = make_ring(each_engine(), {.first_receive_blocks = 2});
     Pair pair(*ring);
     std::string bytes(16 * 1024 * 1024, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>((i * 2654435761u) >> 13);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<char>((i * 2654435761u) >> 13);
     std::thread peer = echo_peer(pair.peer);
     std::string back;
     Outcome sent;
@@ -237,7 +241,9 @@ TEST_CASE("running out of provided blocks delays nobody for good") {
         start_receive(*pairs[i]->socket, outcomes[i]);
     }
     for (const auto& pair : pairs) pair->say("x");
-    run_until(*ring, [&] { return std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.done; }); });
+    run_until(*ring, [&] {
+        return std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.done; });
+    });
     CHECK(std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.text == "x"; }));
 }
 
@@ -250,8 +256,11 @@ TEST_CASE("a small completion queue overflows without losing an event") {
         start_receive(*pairs[i]->socket, outcomes[i]);  // far more submissions than the queue holds
     }
     for (const auto& pair : pairs) pair->say("x");
-    run_until(*ring, [&] { return std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.done; }); });
-    CHECK(std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.text == "x" && o.error == 0; }));
+    run_until(*ring, [&] {
+        return std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.done; });
+    });
+    CHECK(std::all_of(outcomes.begin(), outcomes.end(),
+                      [](auto& o) { return o.text == "x" && o.error == 0; }));
 }
 
 TEST_CASE("a descriptor that is used again gets none of its predecessor's events") {
@@ -279,7 +288,8 @@ TEST_CASE("a descriptor that is used again gets none of its predecessor's events
     CHECK(ring->open_sockets() == 0);
 }
 
-TEST_CASE("closing a socket with a large receive under way frees its block once the kernel is done") {
+TEST_CASE(
+    "closing a socket with a large receive under way frees its block once the kernel is done") {
     auto ring = make_ring(each_engine());
     const std::size_t before = ring->buffers().blocks_in_use();
     {
@@ -296,7 +306,8 @@ TEST_CASE("closing a socket with a large receive under way frees its block once 
 
 namespace {
 
-Task<void> connect_to(Ring& ring, const net::Address& address, Outcome& outcome, TimePoint deadline) {
+Task<void> connect_to(Ring& ring, const net::Address& address, Outcome& outcome,
+                      TimePoint deadline) {
     auto socket = ring.connect_socket(address.family());
     outcome.error = co_await (*socket)->connect(address.data(), address.size(), deadline);
     (*socket)->close();

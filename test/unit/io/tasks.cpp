@@ -12,7 +12,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-Task<int> leaf(int value) { co_return value; }
+Task<int> leaf(int value) {
+    co_return value;
+}
 
 Task<long> sum_of(int count) {
     long sum = 0;
@@ -23,7 +25,9 @@ Task<long> sum_of(int count) {
     co_return sum;
 }
 
-Task<void> keep_sum(int count, long& sum) { sum = co_await sum_of(count); }
+Task<void> keep_sum(int count, long& sum) {
+    sum = co_await sum_of(count);
+}
 
 Task<void> sleep_then_note(Ring& ring, Duration duration, std::string& notes, char note) {
     co_await ring.sleep(duration);
