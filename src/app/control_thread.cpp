@@ -79,10 +79,7 @@ void ControlThread::stop() {
 Result<void> ControlThread::call(const Change& change) {
     std::promise<Result<void>> promise;
     auto outcome = promise.get_future();
-    ring_->mailbox().post([&] {
-        io::spawn(
-            apply(change, [&](Result<void> result) { promise.set_value(std::move(result)); }));
-    });
+    ring_->mailbox().post([&] { io::spawn(apply(change, promise)); });
     return outcome.get();
 }
 

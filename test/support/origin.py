@@ -112,9 +112,9 @@ class Origin:
 
     def wait_ended(self, index=0):
         """Until the proxy has ended that connection (its script must be reading, or done)."""
-        self.wait(lambda: len(self.connections) > index and self.connections[index].ended,
-                  f"the end of connection {index}")
-        return self.connections[index].ended
+        def ended():
+            return len(self.connections) > index and (self.connections[index].ended or self.connections[index].unsendable)
+        self.wait(ended, f"the end of connection {index}")
 
     def _accept(self):
         for index in itertools.count():

@@ -38,7 +38,8 @@ class Peer:
         self.received = bytearray()
         self.bytes_sent = 0
         self.bytes_received = 0
-        self.ended = None             # "eof" or "reset" once the other side ended it
+        self.ended = None             # "eof" or "reset" once the other side ended it and all of it was read
+        self.unsendable = False       # a send has failed: the other side is gone, but what it said may still be read
         sock.settimeout(DEADLINE)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -49,7 +50,7 @@ class Peer:
         try:
             self.sock.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:
-            self.ended = "reset"
+            self.unsendable = True
             raise Cut("reset", "while sending") from error
         except TimeoutError as error:
             raise Silent(f"{self.label}: the other side stopped reading") from error
@@ -73,7 +74,7 @@ class Peer:
         except TimeoutError:
             pass
         except (BrokenPipeError, ConnectionResetError):
-            self.ended = "reset"
+            self.unsendable = True
         finally:
             self.sock.settimeout(DEADLINE)
             self.bytes_sent += taken
@@ -104,7 +105,7 @@ class Peer:
         finally:
             self._restore_timeout()
         if not data:
-            self.ended = "eof"
+            self.ended = "reset" if self.unsendable else "eof"
             return False
         self.bytes_received += len(data)
         if len(self.received) < LOG_LIMIT:
