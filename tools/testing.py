@@ -4,8 +4,8 @@
 What it takes from a test program, whatever its language:
 - A count: its last line "N passed, N failed" (", N skipped" may follow), or the summary of Catch2 or of Python's
   unittest. A program that prints none is one test, judged by its exit code; 77 means skipped.
-- Its suites in Meson: "lint" looks at sources and runs in plain builds only. Under TSan only "threads" runs, and of
-  Catch2 programs, whatever their suites, the cases tagged [threads].
+- Its suites in Meson: "lint" is about sources and packaging, and runs in plain builds only. Under TSan only "threads"
+  runs, and of Catch2 programs, whatever their suites, the cases tagged [threads].
 - Its time limit in Meson, longer under sanitizers.
 
 What it gives it: PENSTOCK_BIN and ORIGIN_BIN, the build's proxy and origin; PENSTOCK_TEST_SCALE, by which long tests

@@ -1,0 +1,38 @@
+// A program with a proxy inside. What asks for a.example goes to a port of this machine, until the
+// program's input ends.
+//
+//   g++ -std=c++20 embed.cpp -o embed $(pkg-config --cflags --libs penstock)
+//   ./embed 3000
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include <penstock/penstock.hpp>
+
+namespace {
+
+int fail(const penstock::Error& error) {
+    std::fprintf(stderr, "embed: %s\n", error.message.c_str());
+    return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) return fail({"usage: embed PORT_OF_THE_BACKEND"});
+
+    penstock::ProxyManager proxy{penstock::ProxyOptions{.port = 0, .address = "127.0.0.1"}};
+    if (const auto started = proxy.start(); !started) return fail(started.error());
+
+    penstock::RouteConfig route;
+    route.v_host = "a.example";
+    const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
+    route.backends.push_back({.hostname = "127.0.0.1", .port = port});
+    if (const auto added = proxy.router().add_route(route); !added) return fail(added.error());
+
+    std::printf("curl -H 'Host: a.example' http://127.0.0.1:%u/\n", proxy.port());
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+    proxy.stop();
+}

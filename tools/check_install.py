@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Installs a build to a scratch folder and uses what is there as a stranger would: the program, and the library by
+pkg-config, with docs/examples/embed.cpp.
+
+    tools/check_install.py BUILD_DIR
+"""
+import http.server
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+
+
+def run(*command, **options):
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    if ended.returncode != 0:
+        raise AssertionError(f'{command[0]} ended with {ended.returncode}: {ended.stdout}{ended.stderr}')
+    return ended.stdout
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Length', '7')
+        self.end_headers()
+        self.wfile.write(b'backend')
+
+    def log_message(self, *_):
+        pass
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix='penstock-install.')
+        cls.addClassCleanup(folder.cleanup)
+        cls.root = pathlib.Path(folder.name)
+        run('meson', 'install', '-C', str(BUILD), '--no-rebuild', '--destdir', folder.name)
+
+    def found(self, name):
+        """The one installed file of that name."""
+        files = list(self.root.rglob(name))
+        self.assertEqual(len(files), 1, f'{name}: {files}')
+        return files[0]
+
+    def test_the_program_runs(self):
+        self.assertIn('penstock', run(str(self.found('bin/penstock')), '--version'))
+
+    def test_all_public_headers_are_there(self):
+        for header in (ROOT / 'include/penstock').glob('*.hpp'):
+            self.found(f'include/penstock/{header.name}')
+
+    def test_the_library_embeds(self):
+        prefix = self.found('include/penstock/penstock.hpp').parents[2]
+        flags = run('pkg-config', f'--define-variable=prefix={prefix}', '--cflags', '--libs', 'penstock',
+                    env=os.environ | {'PKG_CONFIG_PATH': str(self.found('penstock.pc').parent)}).split()
+        example = str(ROOT / 'docs/examples/embed.cpp')
+        program = self.root / 'embed'
+        run(os.environ.get('CXX', 'g++'), '-std=c++20', example, '-o', str(program), *flags)
+
+        backend = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Backend)
+        threading.Thread(target=backend.serve_forever, daemon=True).start()
+        self.addCleanup(backend.server_close)
+        self.addCleanup(backend.shutdown)
+        with subprocess.Popen([program, str(backend.server_port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as embedding:
+            self.addCleanup(embedding.kill)
+            url = re.search(r'http://\S+', embedding.stdout.readline())[0]
+            request = urllib.request.Request(url, headers={'Host': 'a.example'})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                self.assertEqual(answer.read(), b'backend')
+                self.assertIn('penstock', answer.headers['Via'])
+            embedding.stdin.close()
+            self.assertEqual(embedding.wait(30), 0)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv[:1])
