@@ -26,7 +26,10 @@ std::string describe(const control::Refusal& refusal) {
 /// Further lines of an error look like the first, which main() starts with our name.
 std::string join(const control::ConfigErrors& lines) {
     std::string text;
-    for (const std::string& line : lines) text += (text.empty() ? "" : "\npenstock: ") + line;
+    for (const std::string& line : lines) {
+        if (!text.empty()) text.append("\npenstock: ");
+        text.append(line);
+    }
     return text;
 }
 
@@ -136,8 +139,10 @@ io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<vo
     if (outcome && *outcome != 0) co_await epochs_->until_passed(*outcome);
     --calls_;
     // Last: whoever waits for it owns both parameters.
-    if (outcome) promise.set_value({});
-    else promise.set_value(Failure{Error{describe(outcome.error())}});
+    if (outcome)
+        promise.set_value({});
+    else
+        promise.set_value(Failure{Error{describe(outcome.error())}});
 }
 
 io::Task<void> ControlThread::reclaim_now_and_then() {

@@ -63,6 +63,7 @@ class CommandLine {
                            ->type_name(type)
                            ->group(group);
         option->envname(environment_name(flag));
+        entry.option = option;
         if (!fallback.empty()) option->default_str(fallback);
     }
 
@@ -70,9 +71,10 @@ class CommandLine {
              const std::string& help, std::function<Result<void>(const std::string&)> take,
              const std::string& fallback = {}) {
         Flag& entry = add(flag, std::move(take));
-        entry.values.resize(1);
+        entry.values.resize(1);  // what CLI11 writes to; left alone where the flag is not given
         auto* option = app_.add_option(flag, entry.values[0], help)->type_name(type)->group(group);
         option->envname(environment_name(flag));
+        entry.option = option;
         if (!fallback.empty()) option->default_str(fallback);
     }
 
@@ -119,8 +121,9 @@ class CommandLine {
 
     Result<void> convert() {
         for (auto& flag : flags_) {
+            if (flag.option != nullptr && flag.option->count() == 0) continue;
             for (const std::string& value : flag.values) {
-                if (value.empty()) continue;
+                if (value.empty()) return bad_value(flag.name, "''", "a value is wanted");
                 const auto taken = flag.take(value);
                 if (!taken) return taken;
             }
@@ -133,10 +136,11 @@ class CommandLine {
         std::string name;
         std::function<Result<void>(const std::string&)> take;
         std::vector<std::string> values;
+        const CLI::Option* option = nullptr;  // null: the values are there only if it was given
     };
 
     Flag& add(const std::string& name, std::function<Result<void>(const std::string&)> take) {
-        return flags_.emplace_back(Flag{name, std::move(take), {}});
+        return flags_.emplace_back(Flag{name, std::move(take), {}, nullptr});
     }
 
     CLI::App app_;

@@ -28,7 +28,8 @@ Proxy::Proxy(Result<Options> options) : control_(publisher_) {
 
 Proxy::~Proxy() {
     if (running_) stop([] { return true; });
-    close_listeners();
+    close(client_listening_);
+    close(admin_listening_);
 }
 
 Result<void> Proxy::start() {
@@ -48,10 +49,11 @@ Result<void> Proxy::start() {
     }
     // The configuration file is read, like the sockets bound, with the rights that the process was
     // started with.
-    const ControlOptions control{.engine = *engine,
-                                 .admin_listener = admin_listener_,
-                                 .admin_hosts = options_.admin_hosts,
-                                 .config_file = options_.config_file};
+    const ControlOptions control{
+        .engine = *engine,
+        .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
+        .admin_hosts = options_.admin_hosts,
+        .config_file = options_.config_file};
     if (auto started = control_.start(control); !started) return started;
     running_ = true;
     if (auto dropped = drop_privileges(options_.user, options_.group); !dropped) return dropped;
@@ -83,17 +85,17 @@ Result<void> Proxy::listen(std::size_t workers) {
             if (auto listening = listen_for_clients(*address, workers); !listening)
                 return listening;
         } else {
-            listening_.push_back({.fd = std::get<int>(where), .unix_path = {}});
-            for (auto& listeners : worker_listeners_) listeners.push_back(listening_.back().fd);
+            client_listening_.push_back(
+                {.fd = std::get<int>(where), .unix_path = {}, .inherited = true});
+            for (auto& listeners : worker_listeners_) listeners.push_back(std::get<int>(where));
         }
     }
-    port_ = net::Address::local_of(listening_.front().fd).port();
+    port_ = net::Address::local_of(client_listening_.front().fd).port();
     if (options_.admin.family() == AF_UNSPEC) return {};
     auto fd = net::listen_on(options_.admin);
     if (!fd) return Failure{fd.error()};
-    admin_listener_ = *fd;
     const bool is_unix = options_.admin.family() == AF_UNIX;
-    listening_.push_back(
+    admin_listening_.push_back(
         {.fd = *fd, .unix_path = is_unix ? options_.admin.endpoint().substr(5) : ""});
     return {};
 }
@@ -102,25 +104,27 @@ Result<void> Proxy::listen_for_clients(const net::Address& address, std::size_t 
     if (address.family() == AF_UNIX) {  // no SO_REUSEPORT there: the workers share one socket
         auto fd = net::listen_on(address);
         if (!fd) return Failure{fd.error()};
-        listening_.push_back({.fd = *fd, .unix_path = address.endpoint().substr(5)});
+        client_listening_.push_back({.fd = *fd, .unix_path = address.endpoint().substr(5)});
         for (auto& listeners : worker_listeners_) listeners.push_back(*fd);
         return {};
     }
     auto group = net::listen_shared(address, workers);
     if (!group) return Failure{group.error()};
     for (std::size_t worker = 0; worker < workers; ++worker) {
-        listening_.push_back({.fd = (*group)[worker], .unix_path = {}});
+        client_listening_.push_back({.fd = (*group)[worker], .unix_path = {}});
         worker_listeners_[worker].push_back((*group)[worker]);
     }
     return {};
 }
 
-void Proxy::close_listeners() {
-    for (const Listening& listening : listening_) {
+void Proxy::close(std::vector<Listening>& all) {
+    for (const Listening& listening : all) {
+        // Takes effect at once, even while the kernel still winds down an accept on it.
+        if (!listening.inherited) ::shutdown(listening.fd, SHUT_RDWR);
         ::close(listening.fd);
         if (!listening.unix_path.empty()) ::unlink(listening.unix_path.c_str());
     }
-    listening_.clear();
+    all.clear();
 }
 
 // --- threads ---
@@ -151,6 +155,11 @@ bool Proxy::workers_finished() const {
 void Proxy::drain_workers(bool (*hurry)()) {
     const TimePoint deadline = Clock::now() + options_.drain_timeout;
     for (auto& worker : workers_) worker->drain();
+    const auto accepting = [](const auto& worker) { return worker->accepting(); };
+    while (std::any_of(workers_.begin(), workers_.end(), accepting)) {
+        std::this_thread::sleep_for(stop_poll);
+    }
+    close(client_listening_);
     while (!workers_finished() && Clock::now() < deadline && !(hurry != nullptr && hurry())) {
         std::this_thread::sleep_for(stop_poll);
     }
@@ -165,7 +174,7 @@ void Proxy::stop(bool (*hurry)()) {
     drain_workers(hurry);
     control_.stop();
     workers_.clear();
-    close_listeners();
+    close(admin_listening_);
 }
 
 // --- changes ---

@@ -39,6 +39,7 @@ class Proxy {
     struct Listening {
         int fd = -1;
         std::string unix_path;
+        bool inherited = false;  // others listen on it too, and go on
     };
 
     Result<io::Engine> choose_engine() const;
@@ -47,7 +48,7 @@ class Proxy {
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
     void drain_workers(bool (*hurry)());
-    void close_listeners();
+    static void close(std::vector<Listening>& listening);
     bool workers_finished() const;
 
     std::optional<Error> wrong_options_;
@@ -56,9 +57,9 @@ class Proxy {
     snapshot::Publisher publisher_;
     ControlThread control_;
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
-    std::vector<std::vector<int>> worker_listeners_;  // by worker; the fds are in listening_
-    std::vector<Listening> listening_;
-    int admin_listener_ = -1;
+    std::vector<std::vector<int>> worker_listeners_;  // by worker; the fds are in client_listening_
+    std::vector<Listening> client_listening_;
+    std::vector<Listening> admin_listening_;
     PidFile pid_file_;
     std::uint16_t port_ = 0;
     bool running_ = false;

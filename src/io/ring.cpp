@@ -9,6 +9,7 @@
 
 #include "base/assert.hpp"
 #include "io/epoll_ring.hpp"
+#include "io/frame_pool.hpp"
 #ifdef PENSTOCK_WITH_URING
 #include "io/uring_ring.hpp"
 #endif
@@ -63,6 +64,11 @@ void Ring::run_ready() {
         for (const auto handle : resuming_) handle.resume();
         resuming_.clear();
     }
+}
+
+void Ring::trim() noexcept {
+    buffers_.trim();
+    FramePool::trim();
 }
 
 Socket& Ring::adopt(int fd) {

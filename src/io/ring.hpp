@@ -29,7 +29,7 @@ struct RingOptions {
     unsigned submission_entries = 2048;
     unsigned completion_entries = 16'384;
     unsigned first_receive_blocks = 64;  // given to the kernel at the start; grows as they run out
-    unsigned most_receive_blocks = 4'096;  // a power of two
+    unsigned most_receive_blocks = 1'024;  // a power of two
 };
 
 class Ring {
@@ -68,6 +68,9 @@ class Ring {
     TimerWheel& timers() noexcept { return timers_; }
     BufferPool& buffers() noexcept { return buffers_; }
     Mailbox& mailbox() noexcept { return mailbox_; }
+
+    /// Gives memory that is not in use back to the system; for a loop that has gone quiet.
+    virtual void trim() noexcept;
 
     class [[nodiscard]] SleepAwaiter;
     /// Resumes the caller `duration` from now.

@@ -65,7 +65,8 @@ Result<void> UringRing::set_up(const RingOptions& options) {
 
 Result<void> UringRing::set_up_buffers(const RingOptions& options) {
     provided_entries_ = options.most_receive_blocks;
-    provided_target_ = std::min(options.first_receive_blocks, provided_entries_);
+    first_receive_blocks_ = std::min(options.first_receive_blocks, provided_entries_);
+    provided_target_ = first_receive_blocks_;
     int error = 0;
     provided_ = io_uring_setup_buf_ring(&ring_, provided_entries_, buffer_group, 0, &error);
     if (provided_ == nullptr) return Failure{refusal("io_uring provided buffers", error)};
@@ -224,7 +225,6 @@ void UringRing::complete_receive(Socket& socket, const Completed& completed) noe
         if (socket.fd_ >= 0) watch_hangup(socket);
         return;
     } else if (completed.result == -ENOBUFS) {
-        provided_target_ = std::min(provided_target_ * 2, provided_entries_);
         starved_.emplace_back(socket.index_, socket.generation_);
         return;
     } else if (completed.result != -ECANCELED) {
@@ -377,7 +377,27 @@ void UringRing::refill_buffers() noexcept {
     if (added > 0) io_uring_buf_ring_advance(provided_, added);
 }
 
+void UringRing::trim() noexcept {
+    // The kernel takes blocks only while this thread is inside it (DEFER_TASKRUN): what it has not
+    // taken yet can be taken back from the tail.
+    provided_target_ = first_receive_blocks_;
+    const int mask = io_uring_buf_ring_mask(provided_entries_);
+    while (provided_count_ > provided_target_) {
+        --provided_->tail;
+        const std::uint16_t id = provided_->bufs[provided_->tail & mask].bid;
+        BlockRef returned(std::exchange(provided_blocks_[id], nullptr));
+        free_buffer_ids_.push_back(id);
+        --provided_count_;
+    }
+    Ring::trim();
+}
+
 void UringRing::rearm_starved() noexcept {
+    // Many sockets without a block want more of them; one that takes all for its long body does
+    // not.
+    if (starved_.size() * 2 > provided_target_) {
+        provided_target_ = std::min(provided_target_ * 2, provided_entries_);
+    }
     for (const auto& [index, generation] : starved_) {
         Socket& socket = socket_at(index);
         if (socket.generation_ != generation || socket.fd_ < 0 || socket.closing_) continue;

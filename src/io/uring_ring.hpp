@@ -28,6 +28,7 @@ class UringRing final : public Ring {
     ~UringRing() override;
 
     Engine engine() const noexcept override { return Engine::uring; }
+    void trim() noexcept override;
 
   private:
     enum class Operation : std::uint8_t { none, receive, receive_once, send, hangup, accept, wake };
@@ -88,7 +89,9 @@ class UringRing final : public Ring {
 
     io_uring_buf_ring* provided_ = nullptr;
     unsigned provided_entries_ = 0;
-    unsigned provided_target_ = 0;  // blocks that the kernel should hold; doubles when it runs out
+    unsigned first_receive_blocks_ = 0;
+    unsigned provided_target_ =
+        0;  // blocks that the kernel should hold; grows as sockets run out of them
     unsigned provided_count_ = 0;
     std::vector<Block*> provided_blocks_;  // by buffer id; null: not with the kernel
     std::vector<std::uint16_t> free_buffer_ids_;

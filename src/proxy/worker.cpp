@@ -67,6 +67,7 @@ void Worker::drain() {
     post([this] {
         draining_ = true;
         for (auto& listener : listeners_) listener->interrupt();
+        if (acceptors_ == 0) accepting_.store(false, std::memory_order_release);
         // A connection that ends leaves the list only when its coroutine runs, so the list is safe
         // to walk.
         connections_.for_each([](ClientConnection& connection) { connection.drain(); });
@@ -140,7 +141,7 @@ io::Task<void> Worker::accept_from(io::Listener& listener) {
         }
         io::spawn(serve(fd));
     }
-    --acceptors_;
+    if (--acceptors_ == 0) accepting_.store(false, std::memory_order_release);
 }
 
 io::Task<void> Worker::serve(int fd) {
@@ -176,8 +177,7 @@ void Worker::on_quiet_check(io::Timer& timer) {
     const bool quiet = worker.exchanges_ == worker.exchanges_at_check_;
     worker.exchanges_at_check_ = worker.exchanges_;
     if (quiet) {
-        worker.ring_->buffers().trim();
-        io::FramePool::trim();
+        worker.ring_->trim();
     } else {
         worker.ring_->timers().arm(timer, worker.ring_->now() + quiet_period);
     }

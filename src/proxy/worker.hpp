@@ -56,6 +56,8 @@ class Worker {
     void drain();
     /// Ends what drain() still waits for.
     void abort();
+    /// False once drain() has been heard: nothing is taken from the listeners any more.
+    bool accepting() const noexcept { return accepting_.load(std::memory_order_acquire); }
     bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
     void join();
 
@@ -102,6 +104,7 @@ class Worker {
     unsigned acceptors_ = 0;
     bool draining_ = false;
 
+    std::atomic<bool> accepting_{true};
     std::atomic<bool> finished_{false};
     std::thread thread_;
 };

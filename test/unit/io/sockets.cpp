@@ -247,6 +247,25 @@ TEST_CASE("running out of provided blocks delays nobody for good") {
     CHECK(std::all_of(outcomes.begin(), outcomes.end(), [](auto& o) { return o.text == "x"; }));
 }
 
+TEST_CASE("a quiet loop gives its blocks back and receives as before") {
+    auto ring = make_ring(each_engine(), {.first_receive_blocks = 4, .most_receive_blocks = 64});
+    std::vector<std::unique_ptr<Pair>> pairs;
+    for (int i = 0; i < 40; ++i) pairs.push_back(std::make_unique<Pair>(*ring));
+    for (int round = 0; round < 20; ++round) {
+        std::vector<Outcome> outcomes(pairs.size());
+        for (std::size_t i = 0; i < pairs.size(); ++i)
+            start_receive(*pairs[i]->socket, outcomes[i]);
+        for (const auto& pair : pairs) pair->say("x");
+        run_until(*ring, [&] {
+            return std::all_of(outcomes.begin(), outcomes.end(),
+                               [](auto& o) { return o.text == "x"; });
+        });
+        if (round % 3 != 2) continue;
+        ring->trim();
+        CHECK(ring->buffers().blocks_in_use() <= 4);
+    }
+}
+
 TEST_CASE("a small completion queue overflows without losing an event") {
     auto ring = make_ring(each_engine(), {.submission_entries = 4, .completion_entries = 8});
     std::vector<std::unique_ptr<Pair>> pairs;
