@@ -337,4 +337,4 @@ def slow_answer(t):
             backend.send(b"y" * (1 << 20))
     origin = t.origin(script)
     answer = t.client().fetch(origin.host)
-    equal((len(answer.fields.get("X-A")), len(answer.body)), (60_000, 1 << 20), "sizes")
+    equal((len(answer.fields.need("X-A")), len(answer.body)), (60_000, 1 << 20), "sizes")

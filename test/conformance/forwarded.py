@@ -19,7 +19,7 @@ def fields_upstream(t, *lines, **route):
 def node_name(t):
     """Our name in Via, learnt from a response."""
     origin = t.origin()
-    return t.client().fetch(origin.host).fields.get("Via").split()[1].decode()
+    return t.client().fetch(origin.host).fields.need("Via").split()[1].decode()
 
 
 @case("a request gets X-Forwarded-*, X-Real-IP, X-Request-ID and Via")
@@ -29,8 +29,8 @@ def added(t):
     equal(fields.get("X-Real-IP"), b"127.0.0.1", "X-Real-IP")
     equal(fields.get("X-Forwarded-Proto"), b"http", "X-Forwarded-Proto")
     equal(fields.get("X-Forwarded-Host"), host, "X-Forwarded-Host")
-    expect(UUID7.fullmatch(fields.get("X-Request-ID")), f"X-Request-ID is a UUIDv7: {fields.get('X-Request-ID')}")
-    expect(re.fullmatch(rb"1\.1 \S+", fields.get("Via")), f"Via: {fields.get('Via')}")
+    expect(UUID7.fullmatch(fields.need("X-Request-ID")), f"X-Request-ID is a UUIDv7: {fields.get('X-Request-ID')}")
+    expect(re.fullmatch(rb"1\.1 \S+", fields.need("Via")), f"Via: {fields.get('Via')}")
 
 
 @case("what an untrusted peer claims is replaced")
@@ -40,7 +40,7 @@ def untrusted(t):
     equal(fields.get("X-Real-IP"), b"127.0.0.1", "X-Real-IP")
     equal(fields.get("X-Forwarded-Proto"), b"http", "X-Forwarded-Proto")
     equal(fields.get("X-Forwarded-Host"), host, "X-Forwarded-Host")
-    expect(UUID7.fullmatch(fields.get("X-Request-ID")), "X-Request-ID is ours")
+    expect(UUID7.fullmatch(fields.need("X-Request-ID")), "X-Request-ID is ours")
 
 
 @case("several X-Forwarded-For lines of an untrusted peer are replaced by one")
@@ -71,7 +71,7 @@ def trusted_without_claims(t):
     equal(fields.get("X-Real-IP"), b"127.0.0.1", "X-Real-IP")
     equal(fields.get("X-Forwarded-Proto"), b"http", "X-Forwarded-Proto")
     equal(fields.get("X-Forwarded-Host"), host, "X-Forwarded-Host")
-    expect(UUID7.fullmatch(fields.get("X-Request-ID")), "X-Request-ID is made")
+    expect(UUID7.fullmatch(fields.need("X-Request-ID")), "X-Request-ID is made")
 
 
 @case("every request has an X-Request-ID of its own, in order of time")
@@ -80,7 +80,7 @@ def ids(t):
     client = t.client()
     for _ in range(20):
         client.fetch(origin.host)
-    found = [one.fields.get("X-Request-ID") for one in origin.requests]
+    found = [one.fields.need("X-Request-ID") for one in origin.requests]
     equal(len(set(found)), 20, "different ids")
     equal(sorted(one[:13] for one in found), [one[:13] for one in found], "their time parts in order")
 
@@ -89,7 +89,7 @@ def ids(t):
 def via_of_1_0(t):
     origin = t.origin()
     t.client().fetch(origin.host, "/", version="1.0")
-    expect(origin.requests[0].fields.get("Via").startswith(b"1.0 "), "Via of an HTTP/1.0 request")
+    expect(origin.requests[0].fields.need("Via").startswith(b"1.0 "), "Via of an HTTP/1.0 request")
 
 
 @case("Via is appended to, both ways")
@@ -105,7 +105,7 @@ def via_appended(t):
 @case("Via at the client names the backend's version")
 def via_of_1_0_backend(t):
     origin = t.origin(answers(response("200 OK", b"ok", version="1.0")))
-    expect(t.client().fetch(origin.host).fields.get("Via").startswith(b"1.0 "), "Via at the client")
+    expect(t.client().fetch(origin.host).fields.need("Via").startswith(b"1.0 "), "Via at the client")
 
 
 @cases([
@@ -134,7 +134,7 @@ def date(t):
     dated = response("200 OK", b"ok", "Date: Tue, 15 Nov 1994 08:12:31 GMT")
     origin = t.origin(answers(OK, dated))
     client = t.client()
-    added_date = client.fetch(origin.host).fields.get("Date")
+    added_date = client.fetch(origin.host).fields.need("Date")
     expect(re.fullmatch(rb"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", added_date),
            f"Date: {added_date}")
     equal(client.fetch(origin.host).fields.get("Date"), b"Tue, 15 Nov 1994 08:12:31 GMT", "the backend's Date")

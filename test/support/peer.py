@@ -204,7 +204,10 @@ class Peer:
 
     def finish_sending(self):
         """A FIN: this side has said all it will."""
-        self.sock.shutdown(socket.SHUT_WR)
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise Cut("reset", "before this side had finished") from error
 
     def reset(self):
         """An RST instead of a FIN."""

@@ -32,6 +32,13 @@ class Fields(list):
             raise Malformed(f"{name} stands {len(values)} times: {values}")
         return values[0] if values else None
 
+    def need(self, name):
+        """The value of a field that must be there, once."""
+        value = self.get(name)
+        if value is None:
+            raise Malformed(f"there is no {name}")
+        return value
+
     def has(self, name):
         return bool(self.all(name))
 
