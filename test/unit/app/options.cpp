@@ -1,0 +1,339 @@
+#include "app/options.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+using namespace penstock;
+using namespace penstock::app;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Arguments = std::vector<const char*>;
+using Parsed = Result<std::variant<Options, Printout>>;
+
+Parsed parse(Arguments arguments) {
+    arguments.insert(arguments.begin(), "penstock");
+    return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+Options options(Arguments arguments) {
+    const Parsed parsed = parse(std::move(arguments));
+    if (!parsed) FAIL(parsed.error().message);
+    REQUIRE(std::holds_alternative<Options>(*parsed));
+    return std::get<Options>(*parsed);
+}
+
+std::string printout(Arguments arguments) {
+    const Parsed parsed = parse(std::move(arguments));
+    REQUIRE(parsed.has_value());
+    REQUIRE(std::holds_alternative<Printout>(*parsed));
+    return std::get<Printout>(*parsed).text;
+}
+
+std::string error(Arguments arguments) {
+    const Parsed parsed = parse(std::move(arguments));
+    return parsed ? "none" : parsed.error().message;
+}
+
+/// An environment variable for as long as this lives.
+class Environment {
+  public:
+    Environment(const char* name, const std::string& value) : name_(name) {
+        ::setenv(name, value.c_str(), 1);
+    }
+    ~Environment() { ::unsetenv(name_); }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+  private:
+    const char* name_;
+};
+
+/// A listening Unix socket at a descriptor of our choice; what stood there comes back at the end.
+class ListeningAt {
+  public:
+    explicit ListeningAt(int fd) : fd_(fd), before_(::dup(fd)) {
+        const int made = ::socket(AF_UNIX, SOCK_STREAM, 0);
+        const sockaddr_un unnamed{AF_UNIX, {}};
+        const auto* address = reinterpret_cast<const sockaddr*>(&unnamed);
+        REQUIRE(::bind(made, address, sizeof(sa_family_t)) == 0);  // the kernel picks a name
+        REQUIRE(::listen(made, 1) == 0);
+        if (made == fd_) return;
+        REQUIRE(::dup2(made, fd_) == fd_);
+        ::close(made);
+    }
+    ~ListeningAt() {
+        ::close(fd_);
+        if (before_ < 0) return;
+        ::dup2(before_, fd_);
+        ::close(before_);
+    }
+    ListeningAt(const ListeningAt&) = delete;
+    ListeningAt& operator=(const ListeningAt&) = delete;
+
+  private:
+    int fd_;
+    int before_;
+};
+
+std::vector<std::string> listeners(const Options& options) {
+    std::vector<std::string> found;
+    for (const ListenOn& listener : options.http) {
+        const int* fd = std::get_if<int>(&listener);
+        found.push_back(fd != nullptr ? "fd:" + std::to_string(*fd)
+                                      : std::get<net::Address>(listener).endpoint());
+    }
+    return found;
+}
+
+using Lines = std::vector<std::string>;
+
+bool names(const std::string& message, std::string_view what) {
+    return message.find(what) != std::string::npos && message.find('\n') == std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("without flags everything is at SPEC's defaults", "[app]") {
+    const Options given = options({});
+    CHECK(listeners(given) == Lines{"0.0.0.0:8080"});
+    CHECK(given.admin.endpoint() == "127.0.0.1:9080");
+    CHECK_FALSE(given.workers.has_value());
+    CHECK(std::holds_alternative<PinAuto>(given.pinning));
+    CHECK(given.engine == EngineChoice::automatic);
+    CHECK_FALSE(given.max_connections.has_value());
+    CHECK(given.proxy.max_per_address == 0);
+    CHECK(given.proxy.min_rate == 500);
+    CHECK(given.proxy.head.header_bytes == 32 * 1024);
+    CHECK(given.proxy.head.headers == 100);
+    CHECK(given.proxy.head.uri == 8 * 1024);
+    CHECK(given.proxy.header_timeout == 10s);
+    CHECK(given.proxy.idle_timeout == 60s);
+    CHECK(given.proxy.body_timeout == 30s);
+    CHECK(given.proxy.connect_timeout == 2s);
+    CHECK(given.proxy.response_timeout == 60s);
+    CHECK(given.drain_timeout == 30s);
+    CHECK(given.log_level == LogLevel::info);
+    CHECK(given.proxy.node_name.size() == std::string_view("penstock-01234567").size());
+    CHECK(given.proxy.node_name != options({}).proxy.node_name);
+}
+
+TEST_CASE("every flag reaches its option", "[app]") {
+    const ListeningAt seven(7);
+    const Options given = options({"--http",
+                                   "127.0.0.1:0",
+                                   "--http",
+                                   "[::]:81",
+                                   "--http=unix:/run/p.sock",
+                                   "--http",
+                                   "fd:7",
+                                   "--admin",
+                                   "[::1]:9081",
+                                   "--admin-host",
+                                   "Admin.Example",
+                                   "--workers",
+                                   "3",
+                                   "--pin",
+                                   "off",
+                                   "--io",
+                                   "epoll",
+                                   "--store",
+                                   "memory:",
+                                   "--config",
+                                   "c.json",
+                                   "--max-connections",
+                                   "9",
+                                   "--max-per-address",
+                                   "8",
+                                   "--min-rate",
+                                   "1k",
+                                   "--max-header-bytes",
+                                   "16k",
+                                   "--max-headers",
+                                   "50",
+                                   "--max-uri",
+                                   "4k",
+                                   "--header-timeout",
+                                   "1s",
+                                   "--idle-timeout",
+                                   "500ms",
+                                   "--body-timeout",
+                                   "2s",
+                                   "--connect-timeout",
+                                   "3s",
+                                   "--response-timeout",
+                                   "4s",
+                                   "--drain-timeout",
+                                   "5m",
+                                   "--trusted-proxy",
+                                   "10.0.0.0/8",
+                                   "--trusted-proxy",
+                                   "::1",
+                                   "--log-level",
+                                   "warn",
+                                   "--log-format",
+                                   "json",
+                                   "--user",
+                                   "u",
+                                   "--group",
+                                   "g",
+                                   "--pid-file",
+                                   "p.pid",
+                                   "--node-name",
+                                   "n1"});
+    CHECK(listeners(given) == Lines{"127.0.0.1:0", "[::]:81", "unix:/run/p.sock", "fd:7"});
+    CHECK(given.admin.endpoint() == "[::1]:9081");
+    CHECK(given.admin_hosts == Lines{"admin.example"});
+    CHECK(given.workers == 3);
+    CHECK(std::holds_alternative<PinOff>(given.pinning));
+    CHECK(given.engine == EngineChoice::epoll);
+    CHECK(given.config_file == "c.json");
+    CHECK(given.max_connections == 9);
+    CHECK(given.proxy.max_per_address == 8);
+    CHECK(given.proxy.min_rate == 1024);
+    CHECK(given.proxy.head.header_bytes == 16 * 1024);
+    CHECK(given.proxy.head.headers == 50);
+    CHECK(given.proxy.head.uri == 4096);
+    CHECK(given.proxy.header_timeout == 1s);
+    CHECK(given.proxy.idle_timeout == 500ms);
+    CHECK(given.proxy.body_timeout == 2s);
+    CHECK(given.proxy.connect_timeout == 3s);
+    CHECK(given.proxy.response_timeout == 4s);
+    CHECK(given.drain_timeout == 5min);
+    REQUIRE(given.proxy.trusted_proxies.size() == 2);
+    CHECK(given.proxy.trusted_proxies[0].contains(*net::Address::parse("10.9.8.7", 1)));
+    CHECK_FALSE(given.proxy.trusted_proxies[0].contains(*net::Address::parse("11.0.0.1", 1)));
+    CHECK(given.log_level == LogLevel::warn);
+    CHECK(given.log_format == LogFormat::json);
+    CHECK(given.user == "u");
+    CHECK(given.group == "g");
+    CHECK(given.pid_file == "p.pid");
+    CHECK(given.proxy.node_name == "n1");
+}
+
+TEST_CASE("the CPUs to pin to are a list of numbers and ranges", "[app]") {
+    using Cpus = std::vector<unsigned>;
+    CHECK(std::get<Cpus>(options({"--pin", "0,2-4"}).pinning) == Cpus{0, 2, 3, 4});
+    CHECK(std::get<Cpus>(options({"--pin", "5"}).pinning) == Cpus{5});
+    for (const char* bad : {"4-2", "a", ",", "1-", "-1", "0-99999999", "on"}) {
+        CAPTURE(bad);
+        CHECK(names(error({"--pin", bad}), "--pin"));
+    }
+}
+
+TEST_CASE("a flag can stand in the environment, and the command line wins", "[app]") {
+    const Environment workers("PENSTOCK_WORKERS", "5");
+    const Environment size("PENSTOCK_MAX_HEADER_BYTES", "8k");
+    const Environment http("PENSTOCK_HTTP", "127.0.0.1:81,127.0.0.1:82");
+    CHECK(options({}).workers == 5);
+    CHECK(options({}).proxy.head.header_bytes == 8192);
+    CHECK(listeners(options({})) == Lines{"127.0.0.1:81", "127.0.0.1:82"});
+    CHECK(options({"--workers", "6"}).workers == 6);
+    CHECK(listeners(options({"--http", "127.0.0.1:83"})) == Lines{"127.0.0.1:83"});
+    const Environment bad("PENSTOCK_IDLE_TIMEOUT", "soon");
+    CHECK(names(error({}), "--idle-timeout"));
+}
+
+TEST_CASE("a bad value is refused in one line that names its flag", "[app]") {
+    const std::vector<std::pair<const char*, const char*>> bad{{"--http", "8080"},
+                                                               {"--http", "host:80"},
+                                                               {"--http", "127.0.0.1:70000"},
+                                                               {"--http", ""},
+                                                               {"--http", "unix:"},
+                                                               {"--http", "fd:x"},
+                                                               {"--http", "fd:999"},
+                                                               {"--http", "::1:80"},
+                                                               {"--admin", "0.0.0.0:9080"},
+                                                               {"--admin", "[::]:9080"},
+                                                               {"--admin", "192.0.2.1:1"},
+                                                               {"--admin", ""},
+                                                               {"--workers", "0"},
+                                                               {"--workers", "-1"},
+                                                               {"--workers", "many"},
+                                                               {"--io", "kqueue"},
+                                                               {"--store", "sqlite:x.db"},
+                                                               {"--max-connections", "0"},
+                                                               {"--max-per-address", "x"},
+                                                               {"--min-rate", "fast"},
+                                                               {"--max-header-bytes", "1"},
+                                                               {"--max-headers", "100000"},
+                                                               {"--max-uri", "1t"},
+                                                               {"--header-timeout", "10"},
+                                                               {"--idle-timeout", "0s"},
+                                                               {"--body-timeout", "1d"},
+                                                               {"--drain-timeout", ""},
+                                                               {"--trusted-proxy", "10.0.0.0/33"},
+                                                               {"--trusted-proxy", "lan"},
+                                                               {"--log-level", "loud"},
+                                                               {"--log-format", "xml"},
+                                                               {"--node-name", "two words"},
+                                                               {"--node-name", ""}};
+    for (const auto& [flag, value] : bad) {
+        CAPTURE(flag, value);
+        CHECK(names(error({flag, value}), flag));
+    }
+}
+
+TEST_CASE("what is no flag is named", "[app]") {
+    CHECK(names(error({"--bogus"}), "--bogus"));
+    CHECK(names(error({"bogus"}), "bogus"));
+    CHECK(names(error({"--workers"}), "--workers"));
+    CHECK(names(error({"--workers", "1", "--workers", "2"}), "--workers"));
+}
+
+TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
+          "[app]") {
+    for (const char* flag : {"--https", "--https-public-port", "--admin-cert", "--admin-key",
+                             "--admin-client-ca", "--admin-token-file", "--access-log",
+                             "--resolver", "--auth-threads", "--otlp", "--watchdog"}) {
+        CAPTURE(flag);
+        CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
+    }
+    CHECK(names(error({"--proxy-protocol"}), "--proxy-protocol is not supported yet"));
+    CHECK(names(error({"--config-always"}), "--config-always is not supported yet"));
+    CHECK(names(error({"check", "f.json"}), "not supported yet"));
+    CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
+    const Environment https("PENSTOCK_HTTPS", "0.0.0.0:443");
+    CHECK(names(error({}), "--https is not supported yet"));
+}
+
+TEST_CASE("a switch that is not built yet is refused from the environment too", "[app]") {
+    const Environment proxy("PENSTOCK_PROXY_PROTOCOL", "1");
+    CHECK(names(error({}), "--proxy-protocol is not supported yet"));
+}
+
+TEST_CASE("sockets that systemd passes are listened on", "[app]") {
+    const ListeningAt three(3);
+    const ListeningAt four(4);
+    const Environment fds("LISTEN_FDS", "2");
+    {
+        const Environment pid("LISTEN_PID", std::to_string(::getpid()));
+        CHECK(listeners(options({})) == Lines{"fd:3", "fd:4"});
+        CHECK(listeners(options({"--http", "127.0.0.1:1"})) == Lines{"127.0.0.1:1"});
+    }
+    const Environment other("LISTEN_PID", std::to_string(::getpid() + 1));
+    CHECK(listeners(options({})) == Lines{"0.0.0.0:8080"});
+}
+
+TEST_CASE("help lists what is built, with its defaults, and nothing else", "[app]") {
+    const std::string help = printout({"--help"});
+    for (const char* flag :
+         {"--http", "--admin-host", "--workers", "--pin", "--max-uri", "--drain-timeout",
+          "--trusted-proxy", "--node-name", "0.0.0.0:8080", "127.0.0.1:9080", "32k", "PENSTOCK_"}) {
+        CAPTURE(flag);
+        CHECK(help.find(flag) != std::string::npos);
+    }
+    CHECK(help.find("--https") == std::string::npos);
+    CHECK(help.find("--otlp") == std::string::npos);
+}
+
+TEST_CASE("the version names the libraries", "[app]") {
+    CHECK(printout({"--version"}).find("llhttp") != std::string::npos);
+}
