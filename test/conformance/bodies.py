@@ -227,7 +227,8 @@ def request_trailers(t):
 
 @case("a response's trailers come down")
 def response_trailers(t):
-    raw = b"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"he", b"llo", trailers=b"X-Sum: abc\r\n")
+    raw = (response("200 OK", None, "Trailer: X-Sum", "Transfer-Encoding: chunked")
+           + chunked(b"he", b"llo", trailers=b"X-Sum: abc\r\n"))
     origin = t.origin(answers(raw))
     client = t.client()
     answer = client.fetch(origin.host, "/", "Connection: TE", "TE: trailers")
@@ -252,8 +253,8 @@ def framing_in_trailers(t, line):
     """Refused, dropped or passed as the trailer it is; the next request is read right in any case."""
     origin = t.origin()
     client = t.client()
-    client.send(request(origin.host, "/", "Transfer-Encoding: chunked", method="POST") + chunked(b"hello", trailers=line)
-                + request(origin.host, "/next"))
+    client.send(request(origin.host, "/", "Transfer-Encoding: chunked", method="POST")
+                + chunked(b"hello", trailers=line) + request(origin.host, "/next"))
     first = client.read_response()
     if first.status == 200:
         equal(client.read_response().status, 200, "status of the next")

@@ -15,8 +15,8 @@ def echo_tunnel(backend):
     """Switches, then gives back what comes until the client's FIN, and ends."""
     backend.read_request()
     backend.send(SWITCH)
-    while backend.buffer or backend._receive(None):
-        backend.send(backend._take(len(backend.buffer)))
+    while piece := backend.read_some():
+        backend.send(piece)
     backend.finish_sending()
 
 

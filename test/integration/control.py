@@ -352,12 +352,17 @@ def head(t, path):
 
 # Who may ask: no DNS rebinding, no cross-site posts.
 
-@cases([("localhost", "localhost:{port}", True), ("127.0.0.1", "127.0.0.1:{port}", True), ("an IPv6 address", "[::1]:{port}", True),
-        ("localhost without a port", "localhost", True), ("a foreign name", "evil.test", False),
-        ("a foreign name with the port", "evil.test:{port}", False), ("a name that begins like an address", "127.0.0.1.evil.test", False),
-        ("a name that begins like localhost", "localhost.evil.test", False)])
+@cases([
+    ("Host localhost is answered", "localhost:{port}", True),
+    ("Host 127.0.0.1 is answered", "127.0.0.1:{port}", True),
+    ("Host [::1] is answered", "[::1]:{port}", True),
+    ("Host localhost without a port is answered", "localhost", True),
+    ("a foreign Host is 403", "evil.test", False),
+    ("a foreign Host with the port is 403", "evil.test:{port}", False),
+    ("a Host that begins like an address is 403", "127.0.0.1.evil.test", False),
+    ("a Host that begins like localhost is 403", "localhost.evil.test", False),
+])
 def host_check(t, name, allowed):
-    """The API answers to these Hosts and to no other (403)."""
     answer = t.proxy.api("GET", ROUTES, headers={"Host": name.replace("{port}", str(t.proxy.admin_port))})
     equal(answer.status, 200 if allowed else 403, "status")
 

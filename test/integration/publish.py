@@ -125,7 +125,8 @@ def many_routes(t):
             for number in range(count):
                 host = f"r{number}.many.test"
                 body = json.dumps({"vHost": host, "backends": [origin.backend]}).encode() if method == "PUT" else None
-                api.send(request("localhost", f"{ROUTES}/{host}", "Content-Type: application/json", method=method, body=body))
+                api.send(request("localhost", f"{ROUTES}/{host}", "Content-Type: application/json",
+                                 method=method, body=body))
                 equal(api.read_response().status, wanted, f"status of {method} {host}")
             if method == "PUT":
                 for number in range(0, count, 50):

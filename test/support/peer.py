@@ -139,6 +139,12 @@ class Peer:
             self._need(deadline, f"{count - len(self.buffer)} bytes early")
         return self._take(count)
 
+    def read_some(self):
+        """What is there, or comes next; empty at the end."""
+        if not self.buffer:
+            self._receive(None)
+        return self._take(len(self.buffer))
+
     def read_to_end(self, deadline=None):
         """All that comes until the other side ends the connection, however it does."""
         deadline = deadline or time.monotonic() + DEADLINE
