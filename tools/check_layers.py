@@ -31,7 +31,7 @@ def complaint(layer, form, name, root):
     target = name.split('/')[0]
     if target not in LAYERS or '/' not in name:
         return f'"{name}" is not written from src/, as "layer/file.hpp"'
-    if not (root / 'src' / name).is_file():
+    if not (root / 'src' / name).is_file() and not (root / 'src' / f'{name}.in').is_file():  # .in: Meson makes it
         return f'there is no src/{name}'
     if LAYERS.index(target) > LAYERS.index(layer):
         return f'{layer} must not include {target}, which is above it ("{name}")'

@@ -39,6 +39,10 @@ class Layers(unittest.TestCase):
             with self.subTest(include):
                 self.assertEqual(len(self.found('src/app/a.cpp', f'#include {include}\n')), 1)
 
+    def test_generated_headers_pass(self):
+        self.write('src/app/version.hpp.in', '')
+        self.assertEqual(self.found('src/app/a.cpp', '#include "app/version.hpp"\n'), [])
+
     def test_folders_that_are_no_layers_are_caught(self):
         self.assertEqual(len(self.found('src/misc/a.cpp', '')), 1)
 
