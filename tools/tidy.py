@@ -93,8 +93,9 @@ def check_cpp(source, classes, trivial):
         for offset, words in found:
             inside = next((f.name for f in source.functions if f.start <= offset < f.end), '')
             yield Finding(path, source.line_of(offset), rule, words, inside)
+    head = re.match(r'(?://[^\n]*\n)*', source.text).end()  # where a file may show how it is used
     for offset, comment in source.comments:
-        if DEAD_CODE.match(comment):
+        if offset >= head and DEAD_CODE.match(comment):
             yield Finding(path, source.line_of(offset), 'dead-code', 'code in a comment')
     if path.endswith('.hpp') and not re.match(r'(?://[^\n]*\n)+\s*#pragma once\n', source.text):
         yield Finding(path, 1, 'head-comment', 'a header begins with // what it is for, then #pragma once')

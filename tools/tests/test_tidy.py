@@ -62,6 +62,9 @@ class Tree(unittest.TestCase):
             with self.subTest(comment):
                 self.assertEqual(self.rules('src/a.cpp', f'int a;\n{comment}\n'), [])
 
+    def test_a_head_comment_may_show_code(self):
+        self.assertEqual(self.rules('src/a.hpp', '// Numbers.\n//\n//   f(1);\n#pragma once\n'), [])
+
     def test_headers_begin_with_what_they_are_for(self):
         self.assertEqual(self.rules('src/a.hpp', '#pragma once\nint a;\n'), ['head-comment'])
         self.assertEqual(self.rules('src/a.hpp', '// Numbers.\nint a;\n'), ['head-comment'])
