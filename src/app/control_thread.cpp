@@ -131,6 +131,7 @@ void ControlThread::run() {
             io::spawn(reclaim_now_and_then());
     }
     api_server_.reset();
+    ring_->wait(ring_->now());  // what was closed last is handed to the kernel
 }
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {

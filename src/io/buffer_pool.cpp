@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include <malloc.h>
+#include <sys/mman.h>
 
 #include "base/assert.hpp"
 
@@ -10,8 +10,16 @@ namespace penstock::io {
 
 namespace {
 
-constexpr std::align_val_t alignment{64};
 constexpr std::size_t reserve_after_trim = 32;
+
+Block* map_block(std::uint32_t capacity) {
+    void* const pages = ::mmap(nullptr, sizeof(Block) + capacity, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    PENSTOCK_ASSERT(pages != MAP_FAILED);
+    return new (pages) Block;
+}
+
+void unmap_block(Block* block) noexcept { ::munmap(block, sizeof(Block) + block->capacity); }
 
 }  // namespace
 
@@ -26,7 +34,7 @@ BlockRef BufferPool::take(FreeList& list, std::uint32_t capacity) {
         list.head = block->next;
         --list.count;
     } else {
-        block = new (::operator new(sizeof(Block) + capacity, alignment)) Block;
+        block = map_block(capacity);
         block->pool = this;
         block->capacity = capacity;
     }
@@ -42,7 +50,7 @@ void BufferPool::give_back(Block* block) noexcept {
     const bool is_small = block->capacity == small_capacity;
     FreeList& list = is_small ? small_ : large_;
     if (list.count >= (is_small ? small_kept : large_kept)) {
-        ::operator delete(block, alignment);
+        unmap_block(block);
         return;
     }
     block->next = list.head;
@@ -55,16 +63,13 @@ void BufferPool::shrink(FreeList& list, std::size_t keep) noexcept {
         Block* block = list.head;
         list.head = block->next;
         --list.count;
-        ::operator delete(block, alignment);
+        unmap_block(block);
     }
 }
 
 void BufferPool::trim() noexcept {
-    const std::size_t before = small_.count + large_.count;
     shrink(small_, reserve_after_trim);
     shrink(large_, 0);
-    // glibc keeps freed memory of a thread's arena; only asking makes it give the pages back.
-    if (small_.count + large_.count < before) ::malloc_trim(0);
 }
 
 }  // namespace penstock::io

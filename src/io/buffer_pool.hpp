@@ -17,7 +17,7 @@ namespace penstock::io {
 class BufferPool;
 
 /// The bytes [begin, end) of `capacity` are filled; the space behind them is free.
-struct Block {
+struct alignas(64) Block {
     Block* next = nullptr;
     BufferPool* pool = nullptr;
     std::uint32_t begin = 0;
@@ -57,8 +57,11 @@ class BlockRef {
 
 class BufferPool {
   public:
-    static constexpr std::uint32_t small_capacity = 16 * 1024;
-    static constexpr std::uint32_t large_capacity = 128 * 1024;
+    /// With their headers: whole pages, mapped one by one, so that what is given back is back.
+    static constexpr std::uint32_t small_bytes = 16 * 1024;
+    static constexpr std::uint32_t large_bytes = 128 * 1024;
+    static constexpr std::uint32_t small_capacity = small_bytes - sizeof(Block);
+    static constexpr std::uint32_t large_capacity = large_bytes - sizeof(Block);
     static constexpr std::size_t small_kept = 1024;  // 16 MiB a loop
     static constexpr std::size_t large_kept = 32;    // 4 MiB a loop
 

@@ -18,7 +18,7 @@ constexpr Duration resource_rest = std::chrono::milliseconds(100);
 /// How often a full process looks whether another worker's client has left.
 constexpr Duration full_rest = std::chrono::milliseconds(5);
 /// How often a worker looks whether it has gone quiet and can give memory back.
-constexpr Duration quiet_period = std::chrono::seconds(5);
+constexpr Duration quiet_period = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -109,6 +109,7 @@ void Worker::run() {
     while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
     upstream_pools_->close_idle();
     ring_->timers().disarm(quiet_timer_);
+    ring_->wait(ring_->now());  // what was closed last is handed to the kernel
     snapshots_->sleep();
     listeners_.clear();
     finished_.store(true, std::memory_order_release);

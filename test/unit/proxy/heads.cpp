@@ -1,0 +1,139 @@
+// What goes to the next hop: the heads that we write, from heads that we read.
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "http/h1/parser.hpp"
+#include "http/h1/writer.hpp"
+#include "proxy/forwarded_headers.hpp"
+#include "proxy/own_response.hpp"
+
+using namespace penstock;
+using namespace penstock::proxy;
+using http::h1::HeadBuffer;
+using http::h1::Parser;
+
+namespace {
+
+struct Forwarded {
+    std::string text;
+
+    bool has(std::string_view line) const {
+        return text.find("\r\n" + std::string(line) + "\r\n") != std::string::npos;
+    }
+    std::size_t count(std::string_view name) const {
+        std::size_t found = 0;
+        const std::string needle = "\r\n" + std::string(name) + ":";
+        for (auto at = text.find(needle); at != std::string::npos; at = text.find(needle, at + 1))
+            ++found;
+        return found;
+    }
+};
+
+Settings settings_with(const char* trusted) {
+    Settings settings;
+    settings.node_name = "node";
+    if (trusted != nullptr) settings.trusted_proxies.push_back(*net::Network::parse(trusted));
+    return settings;
+}
+
+Forwarded forward(const std::string& given, const char* trusted = nullptr) {
+    static std::deque<std::string> kept;
+    const std::string& bytes = kept.emplace_back(given);
+    Parser parser(Parser::Role::requests);
+    http::RequestHead head;
+    REQUIRE_FALSE(parser.parse_request(bytes, {}, head));
+    const Settings settings = settings_with(trusted);
+    const Peer peer(*net::Address::parse("10.0.0.9", 1), settings);
+    Random random(1);
+    snapshot::Route route;
+    route.upgrades = {"websocket"};
+    io::BufferPool pool;
+    HeadBuffer out(pool);
+    write_upstream_head(out, head, {settings, peer, allowed_upgrade(head, route), random});
+    return {std::string(out.bytes())};
+}
+
+const std::string get = "GET /p?q HTTP/1.1\r\nHost: A.example:81\r\n";
+
+}  // namespace
+
+TEST_CASE("an untrusted peer's forwarding fields are replaced") {
+    const Forwarded head =
+        forward(get +
+                "X-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
+                "X-Forwarded-Host: evil\r\nX-Request-ID: forged\r\nProxy: x\r\nX-Kept: 1\r\n\r\n");
+    CHECK(head.text.starts_with("GET /p?q HTTP/1.1\r\nHost: A.example:81\r\n"));
+    CHECK(head.has("X-Forwarded-For: 10.0.0.9"));
+    CHECK(head.has("X-Real-IP: 10.0.0.9"));
+    CHECK(head.has("X-Forwarded-Proto: http"));
+    CHECK(head.has("X-Forwarded-Host: A.example:81"));
+    CHECK(head.has("X-Kept: 1"));
+    CHECK(head.has("Via: 1.1 node"));
+    CHECK(head.count("X-Request-ID") == 1);
+    CHECK(head.text.find("forged") == std::string::npos);
+    CHECK(head.text.find("Proxy: ") == std::string::npos);
+    CHECK(head.text.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("a trusted peer's are believed, and the peer is appended") {
+    const Forwarded head =
+        forward(get +
+                    "X-Forwarded-For: 1.2.3.4, 10.1.1.1\r\nX-Forwarded-Proto: https\r\n"
+                    "X-Forwarded-Host: outer\r\nX-Request-ID: abc-1\r\n\r\n",
+                "10.0.0.0/8");
+    CHECK(head.has("X-Forwarded-For: 1.2.3.4, 10.1.1.1, 10.0.0.9"));
+    CHECK(head.has("X-Real-IP: 1.2.3.4"));
+    CHECK(head.has("X-Forwarded-Proto: https"));
+    CHECK(head.has("X-Forwarded-Host: outer"));
+    CHECK(head.has("X-Request-ID: abc-1"));
+}
+
+TEST_CASE("absolute-form goes on as origin-form with its own Host") {
+    CHECK(forward("GET http://b.example:8/x HTTP/1.1\r\nHost: a\r\n\r\n")
+              .text.starts_with("GET /x HTTP/1.1\r\nHost: b.example:8\r\n"));
+    CHECK(forward("GET http://b?x HTTP/1.1\r\nHost: a\r\n\r\n")
+              .text.starts_with("GET /?x HTTP/1.1\r\n"));
+    CHECK(
+        forward("GET http://b HTTP/1.1\r\nHost: a\r\n\r\n").text.starts_with("GET / HTTP/1.1\r\n"));
+    CHECK(forward("OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n")
+              .text.starts_with("OPTIONS * HTTP/1.1\r\n"));
+}
+
+TEST_CASE("hop-by-hop fields are made anew") {
+    const Forwarded head =
+        forward(get +
+                "Connection: Upgrade, X-Mine, TE\r\nUpgrade: h2c, WebSocket\r\nX-Mine: 1\r\n"
+                "TE: trailers, gzip\r\nKeep-Alive: 5\r\nTransfer-Encoding: chunked\r\n\r\n");
+    CHECK(head.has("Connection: upgrade, TE"));
+    CHECK(head.has("Upgrade: WebSocket"));
+    CHECK(head.has("TE: trailers"));
+    CHECK(head.has("Transfer-Encoding: chunked"));
+    CHECK(head.count("X-Mine") == 0);
+    CHECK(head.count("Keep-Alive") == 0);
+    CHECK(forward(get + "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n").count("Upgrade") == 0);
+}
+
+TEST_CASE("Max-Forwards counts down on OPTIONS alone") {
+    CHECK(
+        forward("OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 7\r\n\r\n").has("Max-Forwards: 6"));
+    CHECK(forward(get + "Max-Forwards: 7\r\n\r\n").has("Max-Forwards: 7"));
+}
+
+TEST_CASE("an errno becomes the status and the error type of RFC 9209") {
+    CHECK(response_to_failure(ECONNREFUSED).error == "connection_refused");
+    CHECK(response_to_failure(ETIMEDOUT).status == http::Status::gateway_timeout);
+    CHECK(response_to_failure(EMFILE).status == http::Status::service_unavailable);
+    CHECK(response_to_failure(ECONNRESET).error == "connection_terminated");
+    io::BufferPool pool;
+    HeadBuffer out(pool);
+    write_own_response(
+        out, response_to_failure(ECONNREFUSED),
+        {.node_name = "node", .date = "D", .keep_alive = true, .without_body = true});
+    const std::string text(out.bytes());
+    CHECK(text.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    CHECK(text.find("Proxy-Status: node; error=connection_refused\r\n") != std::string::npos);
+    CHECK(text.ends_with("\r\n\r\n"));
+}
