@@ -11,7 +11,7 @@ die() {
 # The options of each build directory, build/NAME: what it is for decides them.
 build_options() { # NAME
     case $1 in
-        release) echo --buildtype=release -Db_lto=true ;;                # what runs, and what bench/ measures
+        release) echo --buildtype=release -Db_lto=true "-Db_lto_threads=$(nproc)" ;; # what runs, what bench/ measures
         test) echo --buildtype=debugoptimized --werror ;;                # the suite, as good as released
         dev) echo --buildtype=debug -Doptimization=1 --werror ;;         # the quick loop
         asan) echo --buildtype=debug -Doptimization=1 --werror -Db_lundef=false -Db_sanitize=address,undefined ;;
