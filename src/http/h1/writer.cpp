@@ -21,7 +21,7 @@ bool HeadBuffer::make_room(std::size_t size) {
 }
 
 void HeadBuffer::append(std::string_view bytes) {
-    if (!make_room(bytes.size())) return;
+    if (bytes.empty() || !make_room(bytes.size())) return;
     std::memcpy(block_->free_space(), bytes.data(), bytes.size());
     block_->end += static_cast<std::uint32_t>(bytes.size());
 }
