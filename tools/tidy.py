@@ -3,7 +3,7 @@
 
     file-lines             a file has at most 500 lines
     function-lines         a function's braces are at most 70 lines apart
-    columns                .clang-format's ColumnLimit in C++, 120 elsewhere
+    columns                .clang-format's ColumnLimit in C++, 140 elsewhere (tests quote bytes of the wire)
     await                  each co_await is a statement or an initialiser of its own
     lambda-coroutine       no coroutine lambda captures
     coroutine-parameter    no coroutine takes a class by value, unless a static_assert says it is trivially copyable
@@ -29,7 +29,7 @@ CPP = {'.cpp', '.hpp'}
 OTHER = {'.py', '.sh', '.lua'}
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
-MAX_COLUMNS_OTHER = 120
+MAX_COLUMNS_OTHER = 140
 MARKER = re.compile(r'\b(?:TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK)\b')  # in halves: this file is checked too
 DEAD_CODE = re.compile(r"""//+\s*
     (?: [\w:.>\-<]+\(.*\); | (?:return|if|for|while|auto|const|else)\b.*[;{] | [\w:.>\-]+\ =\ .*; | [{}];? )

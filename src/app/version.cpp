@@ -3,8 +3,8 @@
 #include <simdjson.h>
 
 #include "app/options.hpp"
+#include "app/penstock_version.hpp"
 #include "io/ring.hpp"
-#include "penstock_version.hpp"
 #ifdef PENSTOCK_WITH_URING
 #include <liburing.h>
 #endif

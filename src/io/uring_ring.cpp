@@ -490,26 +490,4 @@ void UringRing::stop_accept(Listener& listener) noexcept {
     submit_cancel(tag(Operation::accept, listener.index_, listeners_[listener.index_].generation));
 }
 
-// --- probing ---
-
-Result<void> probe_uring() {
-    auto ring = Ring::create(Engine::uring, {.submission_entries = 8,
-                                             .completion_entries = 16,
-                                             .first_receive_blocks = 1,
-                                             .most_receive_blocks = 1});
-    if (!ring) return Failure{ring.error()};
-    io_uring_probe* probe = io_uring_get_probe();
-    if (probe == nullptr) return Failure{Error{"io_uring cannot tell which operations it knows"}};
-    static constexpr int needed[] = {IORING_OP_ACCEPT,   IORING_OP_CONNECT, IORING_OP_RECV,
-                                     IORING_OP_SEND,     IORING_OP_SENDMSG, IORING_OP_CLOSE,
-                                     IORING_OP_POLL_ADD, IORING_OP_READ,    IORING_OP_ASYNC_CANCEL};
-    const bool complete = std::all_of(std::begin(needed), std::end(needed), [&](int op) {
-        return io_uring_opcode_supported(probe, op) != 0;
-    });
-    io_uring_free_probe(probe);
-    if (!complete)
-        return Failure{Error{"this kernel's io_uring lacks an operation that Penstock needs"}};
-    return {};
-}
-
 }  // namespace penstock::io
