@@ -114,7 +114,7 @@ std::uint64_t allocations_of(proxy::Worker& worker) {
 
 }  // namespace
 
-TEST_CASE("a warm request allocates nothing on the worker's thread") {
+TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]") {
     const io::Engine engine = io::probe_uring() ? GENERATE(io::Engine::uring, io::Engine::epoll)
                                                 : GENERATE(io::Engine::epoll);
     Origin origin;
