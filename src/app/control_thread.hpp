@@ -40,7 +40,7 @@ class ControlThread {
     ~ControlThread();
 
     /// Returns when the loop runs and the configuration has been published, or with what is wrong.
-    /// The API answers from then on, and says that it is ready from serve() on.
+    /// The API answers, and says that it is ready, from serve() on.
     Result<void> start(const ControlOptions& options);
     void serve();
     /// /readyz says no from now on.

@@ -9,8 +9,8 @@
 
 namespace penstock::app {
 
-/// --user and --group. To be called while the process has one thread. The group defaults to the
-/// user's own.
+/// --user and --group. For every thread of the process (glibc sees to it). The group defaults to
+/// the user's own.
 Result<void> drop_privileges(const std::optional<std::string>& user,
                              const std::optional<std::string>& group);
 

@@ -59,8 +59,7 @@ constexpr std::uint32_t bit(FieldId id) noexcept {
 
 constexpr std::uint32_t hop_by_hop = bit(FieldId::connection) | bit(FieldId::keep_alive) |
                                      bit(FieldId::proxy_connection) | bit(FieldId::te) |
-                                     bit(FieldId::trailer) | bit(FieldId::transfer_encoding) |
-                                     bit(FieldId::upgrade);
+                                     bit(FieldId::transfer_encoding) | bit(FieldId::upgrade);
 
 constexpr std::uint32_t connection_proof =
     bit(FieldId::host) | bit(FieldId::content_length) | bit(FieldId::authorization) |

@@ -41,7 +41,8 @@ enum class FieldId : std::uint8_t {
 /// Without regard to case; FieldId::other for what an intermediary has no business with.
 FieldId field_id(std::string_view name) noexcept;
 
-/// Fields that end at this hop whatever Connection says (RFC 9110 section 7.6.1).
+/// Fields that end at this hop whatever Connection says (RFC 9110 section 7.6.1). Trailer is not
+/// among them: it passes where trailers do, with chunks.
 bool is_hop_by_hop(FieldId id) noexcept;
 
 /// Fields that a Connection option may not take away: framing, routing, credentials, and what we

@@ -62,10 +62,13 @@ void drop_nominated(FieldList& fields, std::string_view option) noexcept {
 }
 
 /// Marks what ends at this hop and says what Connection asks for.
-ConnectionOptions end_hop(FieldList& fields) noexcept {
+ConnectionOptions end_hop(FieldList& fields, const BodyFraming& framing) noexcept {
     ConnectionOptions options;
     for (auto& entry : fields) {
-        if (is_hop_by_hop(entry.id)) entry.dropped = true;
+        const bool trails_nothing = framing.kind != BodyFraming::Kind::chunked;
+        if (is_hop_by_hop(entry.id) || (entry.id == FieldId::trailer && trails_nothing)) {
+            entry.dropped = true;
+        }
         if (entry.id != FieldId::connection) continue;
         for_each_element(fields.value(entry), [&](std::string_view option) {
             if (equals_lower(option, "close"))
@@ -229,7 +232,7 @@ std::optional<Refusal> judge_request(RequestHead& head) noexcept {
     if (auto refusal = judge_host(head)) return refusal;
     if (auto refusal = judge_request_framing(head)) return refusal;
     read_expectations(head);
-    const ConnectionOptions options = end_hop(head.fields);
+    const ConnectionOptions options = end_hop(head.fields, head.framing);
     head.keep_alive = persists(options, head.minor_version);
     head.upgrade =
         head.minor_version >= 1 ? wanted_upgrade(head.fields, options) : std::string_view{};
@@ -253,7 +256,7 @@ std::optional<Refusal> judge_response(ResponseHead& head, Method method) noexcep
     } else {
         head.framing = {BodyFraming::Kind::until_close, 0};
     }
-    const ConnectionOptions options = end_hop(head.fields);
+    const ConnectionOptions options = end_hop(head.fields, head.framing);
     head.keep_alive = persists(options, head.minor_version) &&
                       head.framing.kind != BodyFraming::Kind::until_close;
     head.upgrade = wanted_upgrade(head.fields, options);

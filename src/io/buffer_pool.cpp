@@ -19,7 +19,9 @@ Block* map_block(std::uint32_t capacity) {
     return new (pages) Block;
 }
 
-void unmap_block(Block* block) noexcept { ::munmap(block, sizeof(Block) + block->capacity); }
+void unmap_block(Block* block) noexcept {
+    ::munmap(block, sizeof(Block) + block->capacity);
+}
 
 }  // namespace
 

@@ -63,7 +63,7 @@ class BufferPool {
     static constexpr std::uint32_t small_capacity = small_bytes - sizeof(Block);
     static constexpr std::uint32_t large_capacity = large_bytes - sizeof(Block);
     static constexpr std::size_t small_kept = 1024;  // 16 MiB a loop
-    static constexpr std::size_t large_kept = 32;    // 4 MiB a loop
+    static constexpr std::size_t large_kept = 256;   // 32 MiB a loop
 
     BufferPool() = default;
     BufferPool(const BufferPool&) = delete;

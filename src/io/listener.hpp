@@ -1,8 +1,8 @@
 // Listener: a listening socket of a loop, and the awaiter that takes connections from it.
 //
-// Made by Ring::listen(), used on that ring's thread alone. Not owned by the ring: it must be
-// stopped (interrupt() and the acceptor resumed) before it dies; the file descriptor is closed by
-// its owner.
+// Made on a ring, used on that ring's thread alone. Not owned by the ring: it must be stopped
+// (interrupt() and the acceptor resumed) before it dies; the file descriptor is closed by its
+// owner.
 #pragma once
 
 #include <coroutine>

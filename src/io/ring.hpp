@@ -93,6 +93,8 @@ class Ring {
     friend class SendAwaiter;
     friend class ConnectAwaiter;
 
+    /// A large receive is asked for, though small blocks may be pending still.
+    virtual void expect_long_body(Socket&) noexcept {}
     /// True: the outcome is in the socket already. False: input_changed() or a completion will
     /// resume the receiver.
     virtual bool start_receive(Socket& socket, ReceiveSize size) noexcept = 0;

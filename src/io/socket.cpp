@@ -143,6 +143,7 @@ void Socket::close() noexcept {
 bool ReceiveAwaiter::await_ready() noexcept {
     Socket& socket = socket_;
     PENSTOCK_ASSERT(socket.receiver_ == nullptr);
+    if (size_ == ReceiveSize::large) socket.ring_.expect_long_body(socket);
     if (socket.pending_head_ != nullptr || socket.input_ended_) return true;
     if (socket.interrupted_ != 0) {
         error_ = socket.interrupted_;
@@ -220,6 +221,10 @@ ConnectAwaiter::ConnectAwaiter(Socket& socket, const sockaddr* address, socklen_
 
 bool ConnectAwaiter::await_ready() noexcept {
     PENSTOCK_ASSERT(socket_.sender_ == nullptr);
+    if (socket_.interrupted_ != 0) {
+        error_ = socket_.interrupted_;
+        return true;
+    }
     socket_.cancel_reason_ = 0;
     return socket_.ring_.start_connect(socket_, *this);
 }

@@ -304,9 +304,13 @@ void UringRing::complete_accept(const Completed& completed) {
 
 // --- receiving ---
 
+void UringRing::expect_long_body(Socket& socket) noexcept {
+    socket.carries_long_bodies_ = true;
+    stop_receive(socket);  // else it would go on filling small blocks as fast as they are taken
+}
+
 bool UringRing::start_receive(Socket& socket, ReceiveSize size) noexcept {
     if (socket.in_kernel_ != nullptr) return false;
-    if (size == ReceiveSize::large) socket.carries_long_bodies_ = true;
     if (size == ReceiveSize::small) {
         if (!socket.receive_armed_) arm_receive(socket);
     } else if (socket.receive_armed_) {

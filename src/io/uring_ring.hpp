@@ -3,8 +3,8 @@
 // What it does to be cheap (figures in bench/RESULTS.md): SINGLE_ISSUER, DEFER_TASKRUN and
 // COOP_TASKRUN, a registered ring descriptor, multishot accept, multishot receive out of a ring of
 // provided buffers (an idle connection holds none), and one io_uring_enter a turn for all that the
-// turn's coroutines have asked for. While a body is long the multishot receive gives way to single
-// receives into large blocks.
+// turn's coroutines have asked for. Once a connection has carried a long body, single
+// receives into large blocks take the place of its multishot.
 //
 // Every completion names a slot and that slot's generation: one that comes late for a socket that
 // has been closed is dropped. A block that the kernel may still write to belongs to the socket's
@@ -43,6 +43,7 @@ class UringRing final : public Ring {
     Result<void> set_up(const RingOptions& options);
     Result<void> set_up_buffers(const RingOptions& options);
 
+    void expect_long_body(Socket& socket) noexcept override;
     bool start_receive(Socket& socket, ReceiveSize size) noexcept override;
     bool start_send(Socket& socket, SendAwaiter& send) noexcept override;
     bool start_connect(Socket& socket, SendAwaiter& connect) noexcept override;

@@ -322,8 +322,12 @@ io::Task<void> Exchange::answer() {
         fail(refusal(Status::bad_gateway, "the response head is too large to be forwarded"));
         co_return;
     }
-    response_started_ = true;
     const BodyPiece first = backend_reader_->body_at_hand();
+    if (!first.result.ok()) {  // nothing has gone to the client yet: it can still be told
+        fail(refusal(Status::bad_gateway, "the backend's body is malformed"));
+        co_return;
+    }
+    response_started_ = true;
     const RelayOptions options{.chunked = chunked_to_client_,
                                .stall_limit = worker_.settings().body_timeout};
     const Relayed relayed =

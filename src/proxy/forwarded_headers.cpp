@@ -217,6 +217,7 @@ void write_client_head(HeadBuffer& out, http::ResponseHead& response,
         // RFC 9110 section 8.6: neither 1xx nor 204 carries a length.
         const bool no_length = response.status < 200 || response.status == 204;
         if (entry.id == FieldId::content_length && no_length) entry.dropped = true;
+        if (entry.id == FieldId::trailer && !context.chunked) entry.dropped = true;
     }
     http::h1::write_status_line(out, response.status, response.reason);
     http::h1::write_kept_fields(out, response.fields,

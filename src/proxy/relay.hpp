@@ -1,8 +1,8 @@
 // relay(): one message's body, from the connection it comes in on to the one it goes out on.
 //
 // The same for both directions. Piece by piece: nothing is read before the last piece has been
-// sent, so a slow receiver stops the reads on the other side, and a message of any size costs one
-// block of memory.
+// sent, so a slow receiver stops the reads on the other side, and a message of any size costs the
+// few blocks that were read ahead.
 #pragma once
 
 #include <cstdint>

@@ -177,9 +177,9 @@ void Worker::on_quiet_check(io::Timer& timer) {
     Worker& worker = static_cast<QuietTimer&>(timer).worker;
     const bool quiet = worker.exchanges_ == worker.exchanges_at_check_;
     worker.exchanges_at_check_ = worker.exchanges_;
-    if (quiet) {
-        worker.ring_->trim();
-    } else {
+    if (quiet) worker.ring_->trim();
+    // As long as anyone is connected, a long body may still give blocks back.
+    if (!quiet || !worker.connections_.empty()) {
         worker.ring_->timers().arm(timer, worker.ring_->now() + quiet_period);
     }
 }

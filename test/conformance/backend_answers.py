@@ -85,6 +85,11 @@ def bad_head(t, raw):
     bad_gateway(t, raw)
 
 
+@case("a first chunk that is malformed, come with the head: 502, for nothing has gone to the client yet")
+def malformed_first_chunk(t):
+    bad_gateway(t, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n")
+
+
 @case("HTTP/0.9 from the backend, a body without a head: 502")
 def simple_response(t):
     def script(backend):

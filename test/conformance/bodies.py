@@ -222,6 +222,7 @@ def request_trailers(t):
     equal(client.read_response().status, 200, "status")
     equal(origin.requests[0].body, b"hello", "body at the origin")
     equal(origin.requests[0].trailers, [(b"X-Sum", b"abc"), (b"X-More", b"d e")], "trailers at the origin")
+    equal(origin.requests[0].fields.get("Trailer"), b"X-Sum, X-More", "Trailer at the origin")
     client.must_stay_open_for(origin.host)
 
 
@@ -233,6 +234,7 @@ def response_trailers(t):
     client = t.client()
     answer = client.fetch(origin.host, "/", "Connection: TE", "TE: trailers")
     equal((answer.body, answer.trailers), (b"hello", [(b"X-Sum", b"abc")]), "body and trailers")
+    equal(answer.fields.get("Trailer"), b"X-Sum", "Trailer")
     client.must_stay_open_for(origin.host)
 
 

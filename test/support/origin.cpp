@@ -2,12 +2,16 @@
 //
 //   origin --listen 127.0.0.1:9001 --name one [--io uring|epoll]
 //
-//   /              "Hello from one"                 /bytes/N    N bytes with Content-Length
-//   /chunked/N     N bytes in chunks                /slow/MS    waits MS milliseconds before it
-//   answers /status/CODE   that status, empty body          /echo       the request's body, as it
-//   comes /head          the request's head, as received  /die        closes without an answer
-//   /reset         answers with RST                 /midway/N   promises N bytes, sends half,
-//   closes
+//   /             "Hello from one"
+//   /bytes/N      N bytes with Content-Length
+//   /chunked/N    N bytes in chunks
+//   /slow/MS      waits MS milliseconds before it answers
+//   /status/CODE  that status, empty body
+//   /echo         the request's body, as it comes
+//   /head         the request's head, as received
+//   /die          closes without an answer
+//   /reset        answers with RST
+//   /midway/N     promises N bytes, sends half, closes
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -40,7 +40,8 @@ Method method_of(std::string_view text) noexcept {
 /// Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and
 /// hop-by-hop ones.
 bool may_trail(FieldId id) noexcept {
-    return !is_hop_by_hop(id) && !is_protected_from_connection(id) && id != FieldId::expect;
+    return !is_hop_by_hop(id) && id != FieldId::trailer && !is_protected_from_connection(id) &&
+           id != FieldId::expect;
 }
 
 struct RequestLine {
