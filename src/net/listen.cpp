@@ -30,6 +30,16 @@ Failure<Error> failed(const Address& address, int fd) {
     return Failure{Error{"cannot listen on " + address.endpoint() + ": " + why}};
 }
 
+/// For sockets of clients, who speak first.
+void share_out(int fd) {
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    // A connection is handed over with its first bytes: one wake-up where there were two
+    // (docs/decisions/0009). One that stays silent is handed over after a second all the same.
+    const int patience_s = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience_s, sizeof(patience_s));
+}
+
 /// Bound, not yet listening.
 Result<int> bind_to(const Address& address, bool share) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -37,7 +47,7 @@ Result<int> bind_to(const Address& address, bool share) {
     const int on = 1;
     if (address.family() != AF_UNIX) {
         ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (share) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+        if (share) share_out(fd);
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
         if (address.family() == AF_INET6)
             ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
