@@ -3,6 +3,7 @@
 // Any thread: a line leaves in one write(2). Never on the path of a healthy request.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
@@ -30,20 +31,21 @@ void configure_log(LogLevel least, LogFormat format) noexcept;
 void log(LogLevel level, std::string_view message,
          std::initializer_list<LogField> fields = {}) noexcept;
 
-/// Lets one event through a period, so that a fault that repeats cannot flood the log. Single
+/// Lets one event through a period, so that a fault that repeats cannot flood the log. Any
 /// thread.
 class LogLimit {
   public:
     explicit LogLimit(std::chrono::seconds period = std::chrono::seconds(1)) : period_(period) {}
     bool allows(std::chrono::steady_clock::time_point now) noexcept {
-        if (now < next_) return false;
-        next_ = now + period_;
-        return true;
+        auto next = next_.load(std::memory_order_relaxed);
+        return now.time_since_epoch() >= next &&
+               next_.compare_exchange_strong(next, now.time_since_epoch() + period_,
+                                             std::memory_order_relaxed);
     }
 
   private:
     std::chrono::seconds period_;
-    std::chrono::steady_clock::time_point next_{};
+    std::atomic<std::chrono::steady_clock::duration> next_{};
 };
 
 }  // namespace penstock

@@ -42,6 +42,8 @@ std::string SyntaxError::text() const {
 }
 
 Result<JsonDocument, SyntaxError> JsonDocument::parse(std::string_view text) {
+    // RFC 8259 section 8.1: not part of JSON text. Newer simdjson skips it, older refuses it.
+    if (text.starts_with("\xef\xbb\xbf")) return Failure{find_syntax_error(text)};
     JsonDocument document;
     if (document.parser_->allocate(std::max<std::size_t>(text.size(), 64), deepest_json) !=
         simdjson::SUCCESS) {

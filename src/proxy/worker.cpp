@@ -162,7 +162,8 @@ io::Task<void> Worker::serve(int fd) {
 
 void Worker::out_of_resources(int error) {
     upstream_pools_->close_idle();  // idle connections hold descriptors that clients need more
-    if (resource_log_.allows(ring_->now())) {
+    static LogLimit complaints;     // of the process: every worker runs out at the same time
+    if (complaints.allows(ring_->now())) {
         log(LogLevel::error, "cannot accept connections",
             {{"worker", options_.index}, {"error", std::strerror(error)}});
     }

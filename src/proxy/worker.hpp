@@ -98,7 +98,6 @@ class Worker {
     Random random_;
     HttpDate date_;
     QuietTimer quiet_timer_{*this};
-    LogLimit resource_log_;
     std::uint64_t exchanges_ = 0;
     std::uint64_t exchanges_at_check_ = 0;
     unsigned acceptors_ = 0;
