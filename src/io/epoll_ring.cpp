@@ -38,6 +38,11 @@ Result<std::unique_ptr<Ring>> EpollRing::create(int wake_fd) {
     return std::unique_ptr<Ring>(new EpollRing(wake_fd, epoll_fd));
 }
 
+EpollRing::EpollRing(int wake_fd, int epoll_fd) : Ring(wake_fd), epoll_fd_(epoll_fd) {
+    // Warm requests allocate nothing: the lists keep their room from turn to turn.
+    for (auto* list : {&deferred_, &reading_, &unsent_, &sending_}) list->reserve(first_list_room);
+}
+
 EpollRing::~EpollRing() {
     ::close(epoll_fd_);
     end_sockets();
@@ -64,11 +69,13 @@ void EpollRing::submit_and_collect(TimePoint deadline) {
 }
 
 void EpollRing::read_deferred() noexcept {
-    for (const auto& [index, generation] : std::exchange(deferred_, {})) {
+    reading_.swap(deferred_);
+    for (const auto& [index, generation] : reading_) {
         Socket& socket = socket_at(index);
         if (socket.generation_ != generation || socket.receiver_ == nullptr) continue;
         if (read_some(socket, socket.receiver_->size_)) socket.input_changed();
     }
+    reading_.clear();
 }
 
 void EpollRing::dispatch(const epoll_event& event) noexcept {

@@ -28,8 +28,11 @@ class EpollRing final : public Ring {
   private:
     static constexpr int reads_a_turn = 256;
     static constexpr int accepts_a_turn = 64;
+    static constexpr std::size_t first_list_room = 256;
 
-    EpollRing(int wake_fd, int epoll_fd) : Ring(wake_fd), epoll_fd_(epoll_fd) {}
+    using Slots = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // index and generation
+
+    EpollRing(int wake_fd, int epoll_fd);
 
     bool start_receive(Socket& socket, ReceiveSize size) noexcept override;
     bool start_send(Socket& socket, SendAwaiter& send) noexcept override;
@@ -57,12 +60,13 @@ class EpollRing final : public Ring {
 
     int epoll_fd_;
     int reads_left_ = reads_a_turn;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>>
-        deferred_;  // sockets that ran out of this turn's budget
+    // Sockets that ran out of a turn's budget of reads.
+    Slots deferred_;
+    Slots reading_;
     // Sends wait for the turn's end: peers are woken once for many, which costs less than waking
     // each at once.
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> unsent_;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> sending_;
+    Slots unsent_;
+    Slots sending_;
     std::vector<Listener*> listeners_;
     std::array<epoll_event, 512> events_;
 };
