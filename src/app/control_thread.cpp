@@ -79,6 +79,12 @@ void ControlThread::stop() {
     thread_.join();
 }
 
+snapshot::TellControl ControlThread::listener() {
+    return [this](const snapshot::LiveChange& change) {
+        ring_->mailbox().post([this, change] { on_live_change(change); });
+    };
+}
+
 Result<void> ControlThread::call(const Change& change) {
     std::promise<Result<void>> promise;
     auto outcome = promise.get_future();
@@ -127,11 +133,17 @@ void ControlThread::run() {
            reclaiming_) {
         ring_->wait(never);
         ring_->run_ready();
+        publisher_.settle_gates();
         if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0)
             io::spawn(reclaim_now_and_then());
     }
     api_server_.reset();
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
+}
+
+void ControlThread::on_live_change(const snapshot::LiveChange& change) {
+    const std::string_view v_host = publisher_.live().v_host_of(change.backend);
+    if (change.kind == snapshot::LiveChange::Kind::died) configuration_->refresh(v_host);
 }
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {

@@ -21,6 +21,7 @@
 #include "control/epoch_wait.hpp"
 #include "control/store/memory.hpp"
 #include "io/ring.hpp"
+#include "snapshot/live_change.hpp"
 #include "snapshot/publisher.hpp"
 
 namespace penstock::app {
@@ -47,6 +48,9 @@ class ControlThread {
     void stop_taking_traffic();
     void stop();
 
+    /// For workers: reports of what has become of backends, from any thread after start().
+    snapshot::TellControl listener();
+
     /// Runs `change` on the control thread and waits until its outcome is seen by every worker.
     using Change = std::function<control::Configuration::Outcome(control::Configuration&)>;
     Result<void> call(const Change& change);
@@ -58,6 +62,7 @@ class ControlThread {
     void run();
     io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
+    void on_live_change(const snapshot::LiveChange& change);
 
     snapshot::Publisher& publisher_;
     control::MemoryStore store_;

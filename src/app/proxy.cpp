@@ -44,6 +44,7 @@ Result<void> Proxy::start() {
                                                         options_.proxy.max_per_address);
     const auto places = place_workers(options_);
     if (auto listening = listen(places.size()); !listening) return listening;
+    publisher_.expect_workers(static_cast<unsigned>(places.size()));
     if (options_.pid_file) {
         if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
     }
@@ -137,7 +138,11 @@ Result<void> Proxy::start_workers(io::Engine engine,
     });
     for (std::size_t i = 0; i < places.size(); ++i) {
         workers_.push_back(std::make_unique<proxy::Worker>(
-            proxy::WorkerOptions{static_cast<unsigned>(i), places[i], engine, worker_listeners_[i]},
+            proxy::WorkerOptions{.index = static_cast<unsigned>(i),
+                                 .cpu = places[i],
+                                 .engine = engine,
+                                 .listeners = worker_listeners_[i],
+                                 .tell_control = control_.listener()},
             options_.proxy, *limits_, publisher_));
         if (auto started = workers_.back()->start(); !started) {
             workers_.pop_back();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "model/host_pattern.hpp"
 #include "model/validate.hpp"
 
 namespace penstock::control {
@@ -12,13 +13,22 @@ namespace penstock::control {
 using model::FieldErrorKind;
 using snapshot::RouteChange;
 
+namespace {
+
+/// A mark belongs to what is at an address: an id that moves to another one starts without it.
+std::string maintenance_key(const std::string& v_host, const Backend& backend) {
+    return v_host + ' ' + model::authority_of(backend.hostname, backend.port);
+}
+
+}  // namespace
+
 Configuration::Outcome Configuration::load() {
     auto stored = store_.load();
     if (!stored) {
         return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
     }
     std::vector<RouteChange> changes;
-    for (const RouteConfig& route : *stored) changes.push_back({route.v_host, &route});
+    for (const RouteConfig& route : *stored) changes.push_back(change_to(route));
     const std::uint64_t epoch = publisher_.publish(changes);
     for (RouteConfig& route : *stored) remember(std::move(route));
     return epoch;
@@ -34,7 +44,7 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
     if (mode == Mode::check) return std::uint64_t{0};
-    const RouteChange change{route.v_host, &route};
+    const RouteChange change = change_to(route);
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
     forget(route.v_host);
@@ -60,7 +70,9 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     for (const auto& [v_host, route] : routes_) wanted[v_host] = nullptr;
     for (const RouteConfig& route : routes) wanted[route.v_host] = &route;
     std::vector<RouteChange> changes;
-    for (const auto& [v_host, route] : wanted) changes.push_back({v_host, route});
+    for (const auto& [v_host, route] : wanted) {
+        changes.push_back(route == nullptr ? RouteChange{v_host, nullptr} : change_to(*route));
+    }
     auto outcome = commit(changes);
     if (!outcome) return outcome;
     routes_.clear();
@@ -68,6 +80,47 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     ids_.clear();
     for (RouteConfig& route : routes) remember(std::move(route));
     return outcome;
+}
+
+Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
+                                                      const Backend& backend, bool on, Mode mode) {
+    if (mode == Mode::check || in_maintenance(v_host, backend) == on) return std::uint64_t{0};
+    const std::string key = maintenance_key(v_host, backend);
+    const auto set = [&](bool marked) {
+        if (marked)
+            maintenance_.insert(key);
+        else
+            maintenance_.erase(key);
+    };
+    set(on);
+    const RouteChange change = change_to(*find(v_host));
+    auto outcome = commit(std::span(&change, 1));
+    if (!outcome) set(!on);
+    return outcome;
+}
+
+bool Configuration::in_maintenance(const std::string& v_host, const Backend& backend) const {
+    return maintenance_.contains(maintenance_key(v_host, backend));
+}
+
+std::uint64_t Configuration::refresh(std::string_view v_host) {
+    const RouteConfig* route = find(v_host);
+    if (route == nullptr || !publisher_.has_room(1)) return 0;
+    const RouteChange change = change_to(*route);
+    return publisher_.publish(std::span(&change, 1));
+}
+
+std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& route) const {
+    std::vector<snapshot::BackendState> states;
+    for (const Backend& backend : route.backends) {
+        states.push_back(snapshot::state_of_literal(backend));
+        states.back().in_maintenance = in_maintenance(route.v_host, backend);
+    }
+    return states;
+}
+
+RouteChange Configuration::change_to(const RouteConfig& route) const {
+    return {route.v_host, &route, states_of(route)};
 }
 
 model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,11 +54,26 @@ class Configuration {
     Outcome remove(const std::string& v_host, Mode mode = Mode::apply);
     /// Makes these the only routes, in one publication. They come from model::parse_config().
     Outcome replace_all(std::vector<RouteConfig> routes, Mode mode = Mode::apply);
+    /// Takes a backend of a route out of use, or back into it (POST and DELETE .../dead). Both
+    /// exist.
+    Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
+                            Mode mode = Mode::apply);
+    bool in_maintenance(const std::string& v_host, const Backend& backend) const;
+
+    /// Publishes the route anew because its backends' state has changed; nothing is stored. 0 where
+    /// there is no such route.
+    std::uint64_t refresh(std::string_view v_host);
+    /// The route as published, with its live state; null where there is none.
+    const snapshot::Route* published(const std::string& v_host) const {
+        return publisher_.find(v_host);
+    }
 
   private:
     using Names = std::unordered_map<std::string, std::string>;  // to the vHost that has it
 
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
+    std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
+    snapshot::RouteChange change_to(const RouteConfig& route) const;
     Outcome commit(std::span<const snapshot::RouteChange> changes);
     void forget(std::string_view v_host);
     void remember(RouteConfig route);
@@ -67,6 +83,7 @@ class Configuration {
     Routes routes_;
     Names hosts_;  // vHosts and aliases
     Names ids_;
+    std::set<std::string> maintenance_;  // by maintenance_key()
 };
 
 }  // namespace penstock::control

@@ -131,7 +131,7 @@ bool Exchange::accept_request() noexcept {
 
 /// Picks a backend, brings the request there and its answer back.
 io::Task<void> Exchange::forward() {
-    upstream_ = pick_upstream(*route_, worker_.random());
+    upstream_ = pick_upstream(*route_, {.random = worker_.random(), .now = worker_.ring().now()});
     if (upstream_ == nullptr) {
         fail(refusal(Status::service_unavailable, "the route has no backend that takes requests"));
         co_return;

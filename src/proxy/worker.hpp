@@ -25,6 +25,7 @@
 #include "proxy/connection_limits.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/upstream_pool.hpp"
+#include "snapshot/live_change.hpp"
 #include "snapshot/publisher.hpp"
 
 namespace penstock::proxy {
@@ -34,6 +35,7 @@ struct WorkerOptions {
     std::optional<unsigned> cpu;  // to be pinned to
     io::Engine engine = io::Engine::epoll;
     std::vector<int> listeners;  // listening sockets, not owned
+    snapshot::TellControl tell_control;
 };
 
 class Worker {
@@ -68,6 +70,8 @@ class Worker {
     Random& random() noexcept { return random_; }
     std::string_view date() noexcept { return date_.at(ring_->now()); }
     bool draining() const noexcept { return draining_; }
+    unsigned index() const noexcept { return options_.index; }
+    void tell_control(const snapshot::LiveChange& change) const { options_.tell_control(change); }
     /// An exchange begins: memory is in use again.
     void note_exchange() noexcept;
 

@@ -6,11 +6,11 @@ namespace penstock::snapshot {
 
 namespace {
 
-/// Neither part can hold a space.
-std::string backend_key(std::string_view v_host, std::string_view authority) {
+/// A vHost holds no space.
+std::string backend_key(std::string_view v_host, std::string_view target) {
     std::string key(v_host);
     key += ' ';
-    key += authority;
+    key += target;
     return key;
 }
 
@@ -18,21 +18,23 @@ std::string backend_key(std::string_view v_host, std::string_view authority) {
 
 RouteLive* LiveRegistry::hold_route(std::string_view v_host) {
     auto& entry = routes_[std::string(v_host)];
-    if (!entry.live) entry.live = std::make_unique<RouteLive>();
+    if (!entry.live) entry.live = std::make_unique<RouteLive>(workers_);
     ++entry.references;
     return entry.live.get();
 }
 
-BackendLive* LiveRegistry::hold_backend(std::string_view v_host, std::string_view authority) {
-    auto& entry = backends_[backend_key(v_host, authority)];
+BackendLive* LiveRegistry::hold_backend(std::string_view v_host, std::string_view target) {
+    auto& entry = backends_[backend_key(v_host, target)];
     if (!entry.live) {
-        entry.live = std::make_unique<BackendLive>();
+        entry.live = std::make_unique<BackendLive>(workers_);
         if (free_ids_.empty()) {
-            free_ids_.push_back(static_cast<std::uint32_t>(generations_.size()));
-            generations_.push_back(0);
+            free_ids_.push_back(static_cast<std::uint32_t>(identities_.size()));
+            identities_.emplace_back();
         }
+        Identity& identity = identities_[free_ids_.back()];
+        identity.v_host = v_host;
         entry.live->id = free_ids_.back();
-        entry.live->generation = ++generations_[free_ids_.back()];
+        entry.live->generation = ++identity.generation;
         free_ids_.pop_back();
     }
     ++entry.references;
@@ -45,14 +47,22 @@ void LiveRegistry::release_route(std::string_view v_host) {
     if (--entry->second.references == 0) routes_.erase(entry);
 }
 
-void LiveRegistry::release_backend(std::string_view v_host, std::string_view authority) {
-    const auto entry = backends_.find(backend_key(v_host, authority));
+void LiveRegistry::release_backend(std::string_view v_host, std::string_view target) {
+    const auto entry = backends_.find(backend_key(v_host, target));
     PENSTOCK_ASSERT(entry != backends_.end());
     if (--entry->second.references > 0) return;
-    const BackendName name{entry->second.live->id, entry->second.live->generation};
+    const BackendName name = name_of(*entry->second.live);
     backends_.erase(entry);
+    identities_[name.id].v_host.clear();
     free_ids_.push_back(name.id);
     if (backend_gone_) backend_gone_(name);
+}
+
+std::string_view LiveRegistry::v_host_of(BackendName backend) const noexcept {
+    if (backend.id >= identities_.size()) return {};
+    const Identity& identity = identities_[backend.id];
+    return identity.generation == backend.generation ? std::string_view(identity.v_host)
+                                                     : std::string_view();
 }
 
 }  // namespace penstock::snapshot

@@ -17,17 +17,12 @@
 
 namespace penstock::snapshot {
 
-/// Names a backend to the workers after its BackendLive is freed.
-struct BackendName {
-    std::uint32_t id = 0;
-    std::uint32_t generation = 0;
-
-    bool operator==(const BackendName&) const = default;
-};
-
 class LiveRegistry {
   public:
     using BackendGone = std::function<void(BackendName)>;
+
+    /// How many workers will count in what is handed out; before the first hold.
+    void set_workers(unsigned workers) noexcept { workers_ = workers; }
 
     /// Called for each backend that is freed, so that workers can close what they pool for it.
     void on_backend_gone(BackendGone callback) { backend_gone_ = std::move(callback); }
@@ -35,10 +30,14 @@ class LiveRegistry {
     /// One more reference to the state of this identity, made where there is none. Never null; each
     /// call is balanced by a release.
     RouteLive* hold_route(std::string_view v_host);
-    BackendLive* hold_backend(std::string_view v_host, std::string_view authority);
+    /// `target`: host:port and, where the host is a name, the address behind it (target_of()).
+    BackendLive* hold_backend(std::string_view v_host, std::string_view target);
 
     void release_route(std::string_view v_host);
-    void release_backend(std::string_view v_host, std::string_view authority);
+    void release_backend(std::string_view v_host, std::string_view target);
+
+    /// The vHost of the route that the backend belongs to; empty where the backend is gone.
+    std::string_view v_host_of(BackendName backend) const noexcept;
 
     std::size_t routes() const noexcept { return routes_.size(); }
     std::size_t backends() const noexcept { return backends_.size(); }
@@ -53,9 +52,15 @@ class LiveRegistry {
     using Table = std::unordered_map<std::string, Counted<Live>>;
 
     Table<RouteLive> routes_;
-    Table<BackendLive> backends_;             // by backend_key()
-    std::vector<std::uint32_t> generations_;  // of each backend id ever given
+    Table<BackendLive> backends_;  // by backend_key()
+    /// By backend id; ids are used again.
+    struct Identity {
+        std::uint32_t generation = 0;
+        std::string v_host;  // empty: free
+    };
+    std::vector<Identity> identities_;
     std::vector<std::uint32_t> free_ids_;
+    unsigned workers_ = 1;
     BackendGone backend_gone_;
 };
 

@@ -8,6 +8,16 @@
 
 namespace penstock::snapshot {
 
+namespace {
+
+std::vector<BackendState> literal_states(const RouteConfig& config) {
+    std::vector<BackendState> states;
+    for (const Backend& backend : config.backends) states.push_back(state_of_literal(backend));
+    return states;
+}
+
+}  // namespace
+
 Publisher::Publisher() : current_(std::make_unique<Snapshot>()) {
     published_.notify = [] {};
     published_.snapshot.store(current_.get());
@@ -41,12 +51,17 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
         const auto old = routes_.find(change.v_host);
         if (old == routes_.end()) continue;
         for (const std::string& key : old->second->keys) edits.push_back({key, nullptr});
+        std::erase_if(openings_,
+                      [&](const Opening& opening) { return opening.v_host == change.v_host; });
+        if (change.config == nullptr) old->second->live->gate.close();
         retired.routes.push_back(std::move(old->second));
         routes_.erase(old);
     }
     for (const RouteChange& change : changes) {
         if (change.config == nullptr) continue;
-        auto route = compile(*change.config, registry_);
+        auto route = change.states.empty()
+                         ? compile(*change.config, literal_states(*change.config), registry_)
+                         : compile(*change.config, change.states, registry_);
         route->slot = slots_.take();
         for (const std::string& key : route->keys) edits.push_back({key, route.get()});
         const bool fresh = routes_.emplace(change.v_host, std::move(route)).second;
@@ -60,6 +75,10 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
     published_.epoch.store(retired.epoch);
     retired.snapshot = std::exchange(current_, std::move(next));
     retired_.push_back(std::move(retired));
+    for (const RouteChange& change : changes) {
+        if (change.config != nullptr) set_gate(*change.config, *routes_.at(change.v_host));
+    }
+    settle_gates();
     reclaim();
     return epoch();
 }
@@ -83,7 +102,7 @@ std::size_t Publisher::reclaim() {
         retired_.pop_front();
     }
     std::erase_if(leaving_, [this](const auto& route) {
-        if (is_held(*route)) return false;
+        if (holders(*route) > 0) return false;
         free_route(*route);
         return true;
     });
@@ -92,9 +111,51 @@ std::size_t Publisher::reclaim() {
     return waiting;
 }
 
-bool Publisher::is_held(const Route& route) const noexcept {
-    return std::any_of(readers_.begin(), readers_.end(),
-                       [&](const auto& reader) { return reader->uses_.is_held(route.slot); });
+const Route* Publisher::find(const std::string& v_host) const noexcept {
+    const auto found = routes_.find(v_host);
+    return found == routes_.end() ? nullptr : found->second.get();
+}
+
+// --- admission ---
+
+/// Requests that came while the route had no limit hold no slot. Where there may be any, the gate
+/// stays shut until no more of them can come, and then leaves room for those there are.
+void Publisher::set_gate(const RouteConfig& config, const Route& route) {
+    AdmissionGate& gate = route.live->gate;
+    if (!route.is_gated || route.live->ungated_versions == 0)
+        return gate.set_limits(config.req_active_length, config.req_queue_length);
+    gate.hold();
+    openings_.push_back(
+        {config.v_host, &gate, epoch(), config.req_active_length, config.req_queue_length});
+}
+
+void Publisher::settle_gates() {
+    std::erase_if(openings_, [this](const Opening& opening) { return settle(opening); });
+}
+
+/// True where the gate stands as configured.
+bool Publisher::settle(const Opening& opening) {
+    if (!passed(opening.epoch)) return false;
+    const std::uint32_t ungated = ungated_holders(find(opening.v_host)->live);
+    if (ungated < opening.most_active)
+        opening.gate->set_limits(opening.most_active - ungated, opening.most_queued);
+    return ungated == 0;
+}
+
+std::uint32_t Publisher::holders(const Route& route) const noexcept {
+    std::uint32_t total = 0;
+    for (const auto& reader : readers_) total += reader->uses_.count(route.slot);
+    return total;
+}
+
+/// Requests of the route's earlier versions without a limit, those that have not been dispatched
+/// included.
+std::uint32_t Publisher::ungated_holders(const RouteLive* live) const noexcept {
+    std::uint32_t total = 0;
+    for_each_earlier([&](const Route& route) {
+        if (route.live == live && !route.is_gated) total += holders(route);
+    });
+    return total;
 }
 
 void Publisher::free_route(const Route& route) {

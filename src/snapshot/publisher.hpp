@@ -17,6 +17,7 @@
 
 #include <penstock/config.hpp>
 
+#include "snapshot/compile.hpp"
 #include "snapshot/live_registry.hpp"
 #include "snapshot/reader.hpp"
 #include "snapshot/slot_pool.hpp"
@@ -28,6 +29,8 @@ namespace penstock::snapshot {
 struct RouteChange {
     std::string v_host;
     const RouteConfig* config = nullptr;
+    /// By place in the backends; empty: every hostname is an address, and none is in maintenance.
+    std::vector<BackendState> states{};
 };
 
 class Publisher {
@@ -45,6 +48,9 @@ class Publisher {
     void on_backend_gone(LiveRegistry::BackendGone callback) {
         registry_.on_backend_gone(std::move(callback));
     }
+
+    /// How many readers there will be at most; before anything is published.
+    void expect_workers(unsigned workers) noexcept { registry_.set_workers(workers); }
 
     /// For a worker that is about to start; asleep until its first wake().
     Reader& add_reader();
@@ -70,6 +76,10 @@ class Publisher {
     /// again.
     bool await(std::uint64_t epoch) noexcept;
 
+    /// Opens the gates of routes that have just been given a limit, as far as the requests that
+    /// came before it have ended. Cheap; called at every turn of the control thread.
+    void settle_gates();
+
     /// Frees what has been replaced and is out of use; returns how many Routes are still held.
     /// Cheap; called after publications have passed, and now and then for the Routes of long
     /// requests.
@@ -77,6 +87,13 @@ class Publisher {
 
     /// The newest version; for the control thread.
     const Snapshot& current() const noexcept { return *current_; }
+    /// The route of that vHost as published last, with its live state; null where there is none.
+    const Route* find(const std::string& v_host) const noexcept;
+    /// Calls visit(route) for each route as published last.
+    template <class Visit>
+    void for_each_route(Visit&& visit) const {
+        for (const auto& [v_host, route] : routes_) visit(*route);
+    }
     std::size_t routes() const noexcept { return routes_.size(); }
     const LiveRegistry& live() const noexcept { return registry_; }
 
@@ -89,7 +106,27 @@ class Publisher {
         std::vector<std::unique_ptr<const Route>> routes;
     };
 
-    bool is_held(const Route& route) const noexcept;
+    /// A gate that stays shut, or partly so, until requests that entered without it have ended.
+    struct Opening {
+        std::string v_host;
+        AdmissionGate* gate = nullptr;
+        std::uint64_t epoch = 0;  // from whose passing on nobody enters without it
+        std::uint32_t most_active = 0;
+        std::uint32_t most_queued = 0;
+    };
+
+    void set_gate(const RouteConfig& config, const Route& route);
+    bool settle(const Opening& opening);
+    std::uint32_t holders(const Route& route) const noexcept;
+    std::uint32_t ungated_holders(const RouteLive* live) const noexcept;
+    /// Every version that has been replaced and not been freed yet.
+    template <class Visit>
+    void for_each_earlier(Visit&& visit) const {
+        for (const auto& route : leaving_) visit(*route);
+        for (const Retired& retired : retired_) {
+            for (const auto& route : retired.routes) visit(*route);
+        }
+    }
     void free_route(const Route& route);
 
     Publication published_;
@@ -100,6 +137,7 @@ class Publisher {
     std::unordered_map<std::string, std::unique_ptr<const Route>> routes_;  // by vHost
     std::deque<Retired> retired_;                                           // oldest first
     std::vector<std::unique_ptr<const Route>> leaving_;  // every reader has passed; some are held
+    std::vector<Opening> openings_;
 };
 
 }  // namespace penstock::snapshot

@@ -13,16 +13,20 @@
 #include <penstock/config.hpp>
 
 #include "net/address.hpp"
+#include "snapshot/field_edits.hpp"
 #include "snapshot/live_state.hpp"
 
 namespace penstock::snapshot {
 
-/// One backend of a route.
+/// One address of one backend of a route: what a request is sent to.
 struct Upstream {
-    std::string id;
+    std::string id;         // of the backend
     std::string authority;  // "host:port" as configured
     net::Address address;
     std::uint32_t weight = 1;
+    std::uint32_t backend = 0;  // its place in RouteConfig::backends
+    std::uint64_t hash = 0;     // of vHost, host:port and, behind a name, the address: for IP_HASH
+    std::string target;         // what its live state is known by
     BackendLive* live = nullptr;
 };
 
@@ -31,6 +35,14 @@ struct Route {
     std::string v_host;
     BalancingStrategy strategy = BalancingStrategy::round_robin;
     bool abort_on_close = false;
+    /// Requests in flight over all workers (the gate in `live` has the number); false: no limit.
+    bool is_gated = false;
+    std::chrono::milliseconds queue_timeout{};
+    std::uint32_t retries = 0;
+    HealthLimits health;
+    std::optional<CircuitLimits> circuit;  // empty: off
+    FieldEdits request_edits;
+    FieldEdits response_edits;
     std::optional<std::chrono::milliseconds> connect_timeout;   // empty: the flag's value
     std::optional<std::chrono::milliseconds> response_timeout;  // empty: the flag's value
     std::optional<std::chrono::milliseconds> timeout;           // whole request; empty: none
@@ -40,8 +52,8 @@ struct Route {
     std::uint64_t max_body_bytes = 0;   // 0: no limit
     std::vector<std::string> upgrades;  // lower case
     std::vector<Upstream> upstreams;
-    /// Indexes of `upstreams` with weight > 0 in smooth weighted order, each as often as its
-    /// reduced weight says.
+    /// Indexes of `upstreams` that have weight and were alive when this version was made, in smooth
+    /// weighted order, each as often as its reduced weight says.
     std::vector<std::uint16_t> sequence;
     RouteLive* live = nullptr;
     /// Dense number of this version, for the workers' use counts; used again once the version is

@@ -41,9 +41,8 @@ class UseCounts {
             if (!chunks_[i]) chunks_[i] = std::make_unique<Chunk>();
         }
     }
-    bool is_held(std::uint32_t slot) const noexcept {
-        return (*chunks_[slot / chunk_slots])[slot % chunk_slots].load(std::memory_order_acquire) >
-               0;
+    std::uint32_t count(std::uint32_t slot) const noexcept {
+        return (*chunks_[slot / chunk_slots])[slot % chunk_slots].load(std::memory_order_acquire);
     }
 
   private:

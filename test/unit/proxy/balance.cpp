@@ -29,7 +29,7 @@ snapshot::Route route_of(BalancingStrategy strategy, std::vector<std::uint16_t> 
 }  // namespace
 
 TEST_CASE("round robin gives each backend exactly its share, whoever asks", "[threads]") {
-    snapshot::RouteLive live;
+    snapshot::RouteLive live(1);
     const snapshot::Route route =
         route_of(BalancingStrategy::round_robin, {0, 1, 0, 2, 0, 3}, live);
     std::map<std::string, int> shares;
@@ -39,7 +39,8 @@ TEST_CASE("round robin gives each backend exactly its share, whoever asks", "[th
         threads.emplace_back([&] {
             Random random;
             std::map<std::string, int> own;
-            for (int i = 0; i < 3'000; ++i) ++own[proxy::pick_upstream(route, random)->id];
+            for (int i = 0; i < 3'000; ++i)
+                ++own[proxy::pick_upstream(route, {random, Clock::now()})->id];
             const std::lock_guard lock(mutex);
             for (const auto& [id, count] : own) shares[id] += count;
         });
@@ -50,14 +51,14 @@ TEST_CASE("round robin gives each backend exactly its share, whoever asks", "[th
 }
 
 TEST_CASE("random follows the weights, and nobody is picked where nobody takes requests") {
-    snapshot::RouteLive live;
+    snapshot::RouteLive live(1);
     const snapshot::Route route = route_of(BalancingStrategy::random, {0, 0, 0, 1}, live);
     Random random(7);
     int first = 0;
     for (int i = 0; i < 40'000; ++i)
-        first += proxy::pick_upstream(route, random)->id == "0" ? 1 : 0;
+        first += proxy::pick_upstream(route, {random, Clock::now()})->id == "0" ? 1 : 0;
     CHECK(first > 29'400);
     CHECK(first < 30'600);
     const snapshot::Route empty = route_of(BalancingStrategy::random, {}, live);
-    CHECK(proxy::pick_upstream(empty, random) == nullptr);
+    CHECK(proxy::pick_upstream(empty, {random, Clock::now()}) == nullptr);
 }
