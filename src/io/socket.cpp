@@ -134,6 +134,12 @@ void Socket::reset_on_close() noexcept {
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
 }
 
+void Socket::reset() noexcept {
+    reset_on_close();  // where the kernel does not take the next line (a Unix socket)
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(fd_, &nowhere, sizeof(nowhere));
+}
+
 void Socket::close() noexcept {
     PENSTOCK_ASSERT(receiver_ == nullptr && sender_ == nullptr);
     watcher_ = nullptr;

@@ -94,6 +94,8 @@ class Socket {
     void shutdown_send() noexcept;
     /// Makes close() send RST: for an abort that the peer must be able to tell from a clean end.
     void reset_on_close() noexcept;
+    /// Sends RST here and now. Only close() may follow.
+    void reset() noexcept;
     /// Gives the socket back to its ring. Nobody may be waiting on it.
     void close() noexcept;
 

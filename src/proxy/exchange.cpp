@@ -1,18 +1,11 @@
 #include "proxy/exchange.hpp"
 
-#include <algorithm>
 #include <cerrno>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
-#include "base/bytes.hpp"
-#include "io/both.hpp"
 #include "io/ring.hpp"
 #include "proxy/balance/balancer.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/forwarded_headers.hpp"
-#include "proxy/tunnel.hpp"
 #include "proxy/worker.hpp"
 
 namespace penstock::proxy {
@@ -24,31 +17,15 @@ using http::Method;
 using http::Status;
 using http::h1::BodyPiece;
 using http::h1::HeadBuffer;
-using http::h1::MessageReader;
 using http::h1::Parser;
 using http::h1::ReadOutcome;
 using http::h1::ReadResult;
+using Verdict = Admission::Verdict;
 
 /// Unread request bodies up to this size, and for this long, are read and dropped to keep the
 /// connection.
 constexpr std::uint64_t most_drained = 64 * 1024;
 constexpr Duration longest_drain = std::chrono::seconds(1);
-/// After a head with Expect, the client is given this long before its body counts as late.
-constexpr Duration expectation_grace = std::chrono::seconds(1);
-
-bool is_idempotent(std::string_view method) noexcept {  // RFC 9110 section 9.2.2
-    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
-           method == "DELETE";
-}
-
-bool same_protocol(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
-}
-
-OwnResponse refusal(Status status, std::string_view reason) noexcept {
-    return response_to_refusal({status, reason});
-}
 
 }  // namespace
 
@@ -61,7 +38,9 @@ Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
     : client_(client),
       worker_(client.worker()),
       unread_(unread),
-      client_reader_(client.socket(), Parser::Role::requests) {
+      client_reader_(client.socket(), Parser::Role::requests),
+      admission_(worker_.ring()),
+      kept_(worker_.ring().buffers()) {
     client_.exchange_ = this;
     worker_.note_exchange();
     client_reader_.give(std::move(unread));
@@ -70,6 +49,8 @@ Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
 }
 
 Exchange::~Exchange() {
+    attempt_.reset();  // while its route is held
+    admission_.release();
     client_.exchange_ = nullptr;
     client_.socket().watch(nullptr);
     worker_.ring().timers().disarm(route_timer_);
@@ -129,15 +110,44 @@ bool Exchange::accept_request() noexcept {
     return !failure_ && !client_gone_;
 }
 
-/// Picks a backend, brings the request there and its answer back.
+/// Waits for its turn, then brings the request to a backend and its answer back.
 io::Task<void> Exchange::forward() {
-    upstream_ = pick_upstream(*route_, {.random = worker_.random(), .now = worker_.ring().now()});
-    if (upstream_ == nullptr) {
-        fail(refusal(Status::service_unavailable, "the route has no backend that takes requests"));
-        co_return;
-    }
     if (route_->timeout)
         worker_.ring().timers().arm(route_timer_, worker_.ring().now() + *route_->timeout);
+    const std::optional<Verdict> verdict = admission_.try_enter(*route_);
+    bool admitted = verdict == Verdict::admitted;
+    if (!verdict) {
+        admitted = co_await wait_turn();
+    } else if (!admitted) {
+        fail(response_to_verdict(*verdict));
+    }
+    if (admitted) co_await reach_backend();
+    end_backend_work();
+}
+
+/// In the route's queue. Nothing more of the request is read, but its client's leaving is seen.
+io::Task<bool> Exchange::wait_turn() {
+    io::Socket& client = client_.socket();
+    client.expect_input();
+    // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
+    const bool hopeless = !has_eligible(*route_, worker_.ring().now());
+    const bool left = client.input_ended() && !client.has_pending();
+    if (hopeless || left) admission_.abandon();
+    const Verdict verdict = co_await admission_.wait_turn();
+    if (left) {
+        client_gone_ = true;
+    } else if (hopeless && verdict == Verdict::abandoned) {
+        fail(response_to_verdict(Verdict::no_backend));
+    } else if (abort_error_ == ETIMEDOUT) {
+        fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
+    } else if (verdict != Verdict::admitted && !client_gone_) {
+        fail(response_to_verdict(verdict));
+    }
+    co_return verdict == Verdict::admitted && !failure_ && !client_gone_;
+}
+
+/// One backend after the other, as far as the route's retries go.
+io::Task<void> Exchange::reach_backend() {
     upgrade_ = allowed_upgrade(request_, *route_);
     HeadBuffer head(worker_.ring().buffers());
     write_upstream_head(head, request_,
@@ -147,210 +157,92 @@ io::Task<void> Exchange::forward() {
                      "the head is too large to be forwarded"));
         co_return;
     }
-    for (bool fresh = false;;) {
-        const bool reached = co_await reach(*upstream_, fresh);
-        if (!reached) co_return;
-        co_await exchange_messages(head);
-        const bool again = may_retry_stale();
-        release_upstream();
-        if (!again) co_return;
-        // The backend had closed the idle connection just as we took it: once more, on a new one.
-        fresh = true;
-        failure_.reset();
-        request_sent_ = false;
-        response_deadline_ = never;
+    while (choose_upstream()) {
+        co_await try_upstream(head);
+        if (!take_retry()) break;
     }
 }
 
-/// A connection to the backend: a kept one, or a new one where there is none or `fresh` wants it.
-io::Task<bool> Exchange::reach(const snapshot::Upstream& upstream, bool fresh) {
-    pool_ = &worker_.upstream_pools().of(upstream);
-    connection_ = fresh ? nullptr : pool_->lease();
-    if (connection_ == nullptr) {
-        auto socket = worker_.ring().connect_socket(upstream.address.family());
-        if (!socket) {
-            fail(response_to_failure(socket.error()));
-            co_return false;
-        }
-        connection_ = pool_->add(**socket);
-        const int on = 1;
-        ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        const TimePoint deadline = worker_.ring().now() + connect_limit();
-        const int error =
-            co_await (*socket)->connect(upstream.address.data(), upstream.address.size(), deadline);
-        if (error != 0) {
-            fail(response_to_failure(error));
-            release_upstream();
-            co_return false;
-        }
+/// False where no backend is left, with failure_ set: to the last attempt's, where there was one.
+bool Exchange::choose_upstream() noexcept {
+    const TimePoint now = worker_.ring().now();
+    const Choice choice{.random = worker_.random(), .now = now, .tried = retries_.tried()};
+    while (const snapshot::Upstream* upstream = pick_upstream(*route_, choice)) {
+        const auto admitted = upstream->live->circuit.admit(now);
+        if (!admitted.yes) continue;  // another request has just taken the trial
+        if (failure_) start_over();
+        retries_.add(*upstream);
+        attempt_.emplace(worker_, *route_, *upstream, admitted.is_trial);
+        attempt_->report(admitted.change);
+        return true;
     }
-    backend_reader_.emplace(connection_->socket(), Parser::Role::responses);
-    if (abort_error_ != 0) {  // while there was no connection to interrupt
-        fail(response_to_failure(abort_error_));
-        release_upstream();
-    }
-    co_return abort_error_ == 0;
+    fail(refusal(Status::service_unavailable, "the route has no backend that takes requests"));
+    return false;
 }
 
-/// Sends the request and receives the response: at once where the body is still coming.
-io::Task<void> Exchange::exchange_messages(const HeadBuffer& head) {
-    if (first_piece_.last) {
-        co_await send_request(head);
-        co_await receive_response();
-    } else {
-        io::Task<void> sending = send_request(head);
-        io::Task<void> receiving = receive_response();
-        co_await io::both(sending, receiving);
-    }
-    if (response_.status == 101 && final_head_read_ && !failure_) co_await switch_protocols();
-}
-
-// --- towards the backend ---
-
-io::Task<void> Exchange::send_request(const HeadBuffer& head) {
-    const Settings& settings = worker_.settings();
-    RelayOptions options{.chunked = request_.framing.kind == BodyFraming::Kind::chunked,
-                         .stall_limit = settings.body_timeout,
-                         .max_bytes = route_->max_body_bytes,
-                         .min_rate = settings.min_rate,
-                         .stopped = &sending_stopped_};
-    if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
-    const Relayed relayed =
-        co_await relay(client_reader_, connection_->socket(), head.bytes(), first_piece_, options);
-    request_relayed(relayed);
-}
-
-void Exchange::request_relayed(const Relayed& relayed) noexcept {
-    io::Socket& backend = connection_->socket();
-    switch (relayed.end) {
-        case RelayEnd::complete:
-            request_sent_ = true;
-            await_response_from_now();
-            return;
-        // The backend may have answered before it closed: that is read still.
-        case RelayEnd::sink_failed:
-            await_response_from_now();
-            return;
-        case RelayEnd::source_failed:
-            unreadable(relayed.read);
-            break;
-        case RelayEnd::too_large:
-            fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
-            break;
-        case RelayEnd::too_slow:
-            fail(refusal(Status::request_timeout, "the body comes too slowly"));
-            break;
-    }
-    // The request cannot become whole. A response that has begun is still delivered; one that has
-    // not is not awaited.
-    if (!final_head_read_) backend.interrupt(ECANCELED);
-}
-
-void Exchange::await_response_from_now() noexcept {
-    response_deadline_ = worker_.ring().now() + response_limit();
-    if (!final_head_read_) connection_->socket().set_receive_deadline(response_deadline_);
-}
-
-// --- towards the client ---
-
-io::Task<void> Exchange::receive_response() {
-    for (;;) {
-        const ReadResult read =
-            co_await backend_reader_->read_response(response_, request_.method, response_deadline_);
-        if (!read.ok()) {
-            response_failed(read);
+/// On a kept connection, and once more on a new one where the backend had just closed that.
+io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
+    for (bool fresh = false;; fresh = true) {
+        const int error = co_await attempt_->reach(fresh, connect_limit());
+        if (abort_error_ != 0) {  // perhaps while there was no connection to interrupt
+            fail(response_to_failure(abort_error_));
             co_return;
         }
-        backend_spoke_ = true;
-        if (!response_.is_interim()) break;
-        co_await pass_interim();
-    }
-    final_head_read_ = true;
-    if (response_.status == 101) {
-        if (upgrade_.empty() || !same_protocol(response_.upgrade, upgrade_)) {
-            fail(refusal(Status::bad_gateway, "the backend switched protocols unasked"));
+        if (error != 0) {
+            attempt_failed(AttemptFailure::not_connected, error, response_to_failure(error));
+            co_return;
         }
-        co_return;  // switch_protocols() follows once the request is wholly sent
-    }
-    co_await answer();
-    if (!request_sent_) {  // an early response: the rest of the request is of no use to anyone
-        sending_stopped_ = true;
-        client_.socket().cancel_receive(ECANCELED);
-        connection_->socket().interrupt(ECANCELED);
+        co_await exchange_messages(head);
+        if (!attempt_->is_stale() || !may_repeat()) co_return;
+        attempt_->drop();
+        start_over();
     }
 }
 
-void Exchange::response_failed(const ReadResult& read) noexcept {
-    if (backend_reader_->has_leftover()) backend_spoke_ = true;
-    if (abort_error_ == ETIMEDOUT) {
-        fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
-    } else if (read.outcome == ReadOutcome::refused) {
-        fail(response_to_refusal(read.refusal));
-    } else if (read.outcome == ReadOutcome::timed_out) {
-        fail(refusal(Status::gateway_timeout, "the backend did not answer in time"));
-    } else {
-        fail(response_to_failure(read.error));
-    }
+// --- failures and retries ---
+
+/// The backend's failure, unless the client's has led to it.
+void Exchange::attempt_failed(AttemptFailure failure, int error,
+                              const OwnResponse& answer) noexcept {
+    if (failure_ || client_gone_ || abort_error_ != 0) return fail(answer);
+    const bool ours = failure == AttemptFailure::not_connected && is_lack_of_resources(error);
+    attempt_->failed(ours ? AttemptFailure::no_resources : failure, error);
+    fail(answer);
 }
 
-io::Task<void> Exchange::pass_interim() {
-    if (request_.minor_version == 0) co_return;  // HTTP/1.0 knows no 1xx
-    HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = {}});
-    iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
-    if (error != 0) abort(error);
+/// True where the request can be sent as it was: nobody has seen it, or it may be repeated and is
+/// at hand.
+bool Exchange::may_repeat() const noexcept {
+    if (!failure_ || client_gone_ || abort_error_ != 0 || backend_spoke_ || !request_readable_)
+        return false;
+    if (attempt_->failure() == AttemptFailure::not_connected) return true;
+    const bool at_hand = first_piece_.last || (kept_.is_whole() && !kept_.bytes().empty());
+    return at_hand && is_idempotent(request_.method_text);
 }
 
-io::Task<void> Exchange::answer() {
-    const BodyFraming& framing = response_.framing;
-    backend_reader_->start_body(framing);
-    const bool has_end =
-        framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
-    const bool is_1_0 = request_.minor_version == 0;
-    chunked_to_client_ =
-        !has_end && !is_1_0;  // HTTP/1.0 knows no chunks: the connection's end is the body's
-    client_keeps_ = may_keep_client() && (has_end || chunked_to_client_);
-    HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_,
-                      {.settings = worker_.settings(),
-                       .date = worker_.date(),
-                       .chunked = chunked_to_client_,
-                       .keep_alive = client_keeps_,
-                       .client_is_1_0 = is_1_0});
-    if (head.overflowed()) {
-        fail(refusal(Status::bad_gateway, "the response head is too large to be forwarded"));
-        co_return;
+bool Exchange::take_retry() noexcept {
+    switch (attempt_->failure()) {
+        case AttemptFailure::not_connected:
+        case AttemptFailure::broken_off:
+        case AttemptFailure::timed_out:
+            break;
+        default:
+            return false;
     }
-    const BodyPiece first = backend_reader_->body_at_hand();
-    if (!first.result.ok()) {  // nothing has gone to the client yet: it can still be told
-        fail(refusal(Status::bad_gateway, "the backend's body is malformed"));
-        co_return;
-    }
-    response_started_ = true;
-    const RelayOptions options{.chunked = chunked_to_client_,
-                               .stall_limit = worker_.settings().body_timeout};
-    const Relayed relayed =
-        co_await relay(*backend_reader_, client_.socket(), head.bytes(), first, options);
-    response_whole_ = relayed.end == RelayEnd::complete;
-    if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
+    const bool again = may_repeat() && retries_.take(*route_, worker_.ring().now());
+    if (again) attempt_->drop();
+    return again;
 }
 
-io::Task<void> Exchange::switch_protocols() {
-    HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = worker_.date()});
-    response_started_ = true;
-    iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
-    if (error != 0) co_return;
-    io::BlockRef from_client = client_reader_.take_leftover();
-    io::BlockRef from_backend = backend_reader_->take_leftover();
-    client_.socket().watch(nullptr);
-    worker_.ring().timers().disarm(
-        route_timer_);  // it bounds the request; the tunnel has its own limit
-    co_await tunnel(client_.socket(), connection_->socket(), from_client, from_backend,
-                    route_->tunnel_idle, worker_.settings().body_timeout);
+/// Forgets what an attempt has left behind.
+void Exchange::start_over() noexcept {
+    failure_.reset();
+    request_sent_ = false;
+    sending_stopped_ = false;
+    response_deadline_ = never;
 }
+
+// --- our own answer ---
 
 /// Our own answer; then what is left of the request's body is read, where it is short, so that the
 /// connection lives.
@@ -407,11 +299,6 @@ bool Exchange::may_keep_client() const noexcept {
            abort_error_ == 0;
 }
 
-bool Exchange::may_retry_stale() const noexcept {
-    return failure_ && connection_->reused() && !backend_spoke_ && !client_gone_ &&
-           abort_error_ == 0 && first_piece_.last && is_idempotent(request_.method_text);
-}
-
 void Exchange::fail(const OwnResponse& failure) noexcept {
     if (!failure_) failure_ = failure;
 }
@@ -443,24 +330,32 @@ Duration Exchange::response_limit() const noexcept {
                                     : worker_.settings().response_timeout;
 }
 
-void Exchange::release_upstream() noexcept {
-    const bool pristine = request_sent_ && response_whole_ && !failure_ &&
-                          response_.status != 101 && response_.keep_alive && backend_reader_ &&
-                          !backend_reader_->has_leftover();
-    backend_reader_.reset();
-    if (pristine) {
-        pool_->give_back(connection_, *route_);
-    } else {
-        pool_->close(connection_);
+/// The whole response has been read: the backend is done with it, however slow the client is.
+void Exchange::on_source_end() noexcept {
+    response_read_ = true;
+    attempt_->succeeded();
+    if (request_sent_) end_backend_work();
+}
+
+/// Gives up the connection, then the place in the route's count: in this order, or the next request
+/// could be at the backend before this one has left it.
+void Exchange::end_backend_work() noexcept {
+    if (attempt_ && attempt_->is_connected()) {
+        if (response_read_ && request_sent_) {
+            attempt_->finish(response_.keep_alive);
+        } else {
+            attempt_->drop();
+        }
     }
-    connection_ = nullptr;
+    admission_.release();
 }
 
 void Exchange::on_unawaited_input(io::Socket& socket) {
     if (socket.input_error() != 0) {
         client_gone_ = true;
         abort(ECANCELED);
-    } else if (socket.input_ended() && route_ != nullptr && route_->abort_on_close) {
+    } else if (socket.input_ended() &&
+               (admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close))) {
         client_gone_ = true;
         abort(ECANCELED);
     }
@@ -474,7 +369,8 @@ void Exchange::abort(int error) noexcept {
     if (abort_error_ == 0) abort_error_ = error;
     sending_stopped_ = true;
     client_.socket().cancel_receive(error);
-    if (connection_ != nullptr) connection_->socket().interrupt(error);
+    admission_.abandon();
+    if (attempt_) attempt_->interrupt(error);
 }
 
 }  // namespace penstock::proxy

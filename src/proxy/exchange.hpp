@@ -12,9 +12,12 @@
 #include "http/h1/writer.hpp"
 #include "io/socket.hpp"
 #include "io/task.hpp"
+#include "proxy/admission.hpp"
+#include "proxy/attempt.hpp"
+#include "proxy/kept_body.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/relay.hpp"
-#include "proxy/upstream_pool.hpp"
+#include "proxy/retry.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -31,7 +34,7 @@ enum class AfterExchange : std::uint8_t {
     reset,   // the response is not whole and nothing in its framing would tell
 };
 
-class Exchange final : io::SocketWatcher {
+class Exchange final : io::SocketWatcher, SourceObserver {
   public:
     /// `unread`: bytes of the client that have been read already; left there is what follows this
     /// request.
@@ -49,7 +52,10 @@ class Exchange final : io::SocketWatcher {
     /// The request's phases.
     bool accept_request() noexcept;
     io::Task<void> forward();
-    io::Task<bool> reach(const snapshot::Upstream& upstream, bool fresh);
+    io::Task<bool> wait_turn();
+    io::Task<void> reach_backend();
+    bool choose_upstream() noexcept;
+    io::Task<void> try_upstream(const http::h1::HeadBuffer& head);
     io::Task<void> exchange_messages(const http::h1::HeadBuffer& head);
     io::Task<void> send_request(const http::h1::HeadBuffer& head);
     io::Task<void> receive_response();
@@ -60,18 +66,24 @@ class Exchange final : io::SocketWatcher {
     io::Task<bool> drain_request_body();
     AfterExchange conclude() noexcept;
 
+    http::h1::BodyPiece next_piece() const noexcept;
     void request_relayed(const Relayed& relayed) noexcept;
     void response_failed(const http::h1::ReadResult& read) noexcept;
-    bool may_retry_stale() const noexcept;
+    void attempt_failed(AttemptFailure failure, int error, const OwnResponse& answer) noexcept;
+    bool may_repeat() const noexcept;
+    bool take_retry() noexcept;
+    void start_over() noexcept;
+    void stop_sending() noexcept;
+    void end_backend_work() noexcept;
     bool may_keep_client() const noexcept;
     void fail(const OwnResponse& failure) noexcept;
-    void release_upstream() noexcept;
     void unreadable(const http::h1::ReadResult& read) noexcept;
     void await_response_from_now() noexcept;
     Duration connect_limit() const noexcept;
     Duration response_limit() const noexcept;
 
     void on_unawaited_input(io::Socket& socket) override;
+    void on_source_end() noexcept override;
     static void on_timeout(io::Timer& timer);
 
     struct RouteTimer : io::Timer {
@@ -88,10 +100,10 @@ class Exchange final : io::SocketWatcher {
     const snapshot::Route* route_ = nullptr;
     std::string_view upgrade_;  // what the backend is asked to switch to
 
-    const snapshot::Upstream* upstream_ = nullptr;
-    UpstreamPool* pool_ = nullptr;
-    UpstreamConnection* connection_ = nullptr;
-    std::optional<http::h1::MessageReader> backend_reader_;
+    Admission admission_;
+    Retries retries_;
+    std::optional<Attempt> attempt_;  // the present one, or the last
+    KeptBody kept_;
     http::ResponseHead response_;
 
     std::optional<OwnResponse> failure_;  // to be answered, unless the response has begun
@@ -103,6 +115,7 @@ class Exchange final : io::SocketWatcher {
     bool request_sent_ = false;            // wholly
     bool sending_stopped_ = false;         // what is left of the request is of no use
     bool backend_spoke_ = false;           // a byte of a response has come
+    bool response_read_ = false;           // from the backend, to its end
     bool final_head_read_ = false;         // the final response's head has come
     bool response_started_ = false;        // its bytes may have reached the client
     bool response_whole_ = false;          // delivered to its end

@@ -6,7 +6,26 @@ namespace penstock::proxy {
 
 using http::Status;
 
+bool is_lack_of_resources(int error) noexcept {
+    switch (error) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EADDRNOTAVAIL:
+            return true;
+        default:
+            return false;
+    }
+}
+
 OwnResponse response_to_failure(int error) noexcept {
+    if (is_lack_of_resources(error)) {
+        return {Status::service_unavailable,
+                "connection_limit_reached",
+                "no connection to a backend is left",
+                {}};
+    }
     switch (error) {
         case ECONNREFUSED:
         case ENOENT:  // a Unix socket that is not there
@@ -26,21 +45,37 @@ OwnResponse response_to_failure(int error) noexcept {
                     "destination_ip_unroutable",
                     "the backend cannot be reached",
                     {}};
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-        case EADDRNOTAVAIL:
-            return {Status::service_unavailable,
-                    "connection_limit_reached",
-                    "no connection to a backend is left",
-                    {}};
         default:
             return {Status::bad_gateway,
                     "connection_terminated",
                     "the backend closed the connection",
                     {}};
     }
+}
+
+OwnResponse response_to_verdict(Admission::Verdict verdict) noexcept {
+    switch (verdict) {
+        case Admission::Verdict::queue_full:
+            return {Status::service_unavailable, "connection_limit_reached",
+                    "too many requests wait for this route", "Retry-After: 10\r\n"};
+        case Admission::Verdict::timed_out:
+            return {Status::service_unavailable,
+                    "connection_limit_reached",
+                    "the request waited too long for its turn",
+                    {}};
+        case Admission::Verdict::no_backend:
+            return {Status::service_unavailable,
+                    "destination_unavailable",
+                    "the route has no backend that takes requests",
+                    {}};
+        default:
+            return {
+                Status::service_unavailable, "destination_unavailable", "the route is gone", {}};
+    }
+}
+
+OwnResponse refusal(Status status, std::string_view reason) noexcept {
+    return response_to_refusal({status, reason});
 }
 
 OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept {

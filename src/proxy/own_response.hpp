@@ -6,6 +6,7 @@
 
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
+#include "proxy/admission.hpp"
 
 namespace penstock::proxy {
 
@@ -16,11 +17,20 @@ struct OwnResponse {
     std::string_view extra_field;  // a whole "Name: value CRLF", or empty
 };
 
+/// True for an errno that says that this process, not the backend, has run out of something.
+bool is_lack_of_resources(int error) noexcept;
+
 /// For an errno of connecting to, or talking with, a backend before its response has begun.
 OwnResponse response_to_failure(int error) noexcept;
 
 /// For a request that could not be taken.
 OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept;
+
+/// The same, in short; `reason` is a literal.
+OwnResponse refusal(http::Status status, std::string_view reason) noexcept;
+
+/// For a request that was not let through to a backend.
+OwnResponse response_to_verdict(Admission::Verdict verdict) noexcept;
 
 struct OwnResponseContext {
     std::string_view node_name;

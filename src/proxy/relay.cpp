@@ -6,6 +6,7 @@
 
 #include "http/h1/writer.hpp"
 #include "io/ring.hpp"
+#include "proxy/kept_body.hpp"
 
 namespace penstock::proxy {
 
@@ -62,6 +63,7 @@ io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::stri
         if (options.max_bytes != 0 && from.body_bytes_read() > options.max_bytes) {
             co_return Relayed{.end = RelayEnd::too_large};
         }
+        if (piece.last && options.observer != nullptr) options.observer->on_source_end();
         Pieces pieces;
         pieces.add(head);
         pieces.add_body(piece, options.chunked, piece.last ? from.trailers() : std::string_view{});
@@ -76,6 +78,7 @@ io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::stri
         }
         const TimePoint asked = std::max(ring.now(), options.patience_from);
         piece = co_await from.read_body(asked + options.stall_limit);
+        if (options.keep != nullptr) options.keep->add(piece.data);
         waited += std::max(ring.now() - asked, Duration::zero());
         if (is_too_slow(from.body_bytes_read(), waited, options.min_rate)) {
             co_return Relayed{.end = RelayEnd::too_slow};

@@ -14,6 +14,8 @@
 
 namespace penstock::proxy {
 
+class KeptBody;
+
 /// Which side ended a relay, and how.
 enum class RelayEnd : std::uint8_t {
     complete,
@@ -29,14 +31,25 @@ struct Relayed {
     int error = 0;
 };
 
+/// Told when all has been read, before the last piece is sent.
+class SourceObserver {
+  public:
+    virtual void on_source_end() noexcept = 0;
+
+  protected:
+    ~SourceObserver() = default;
+};
+
 struct RelayOptions {
     bool chunked = false;         // how the body is framed for the receiver
     Duration stall_limit{};       // between two reads or writes
     std::uint64_t max_bytes = 0;  // 0: no limit
     std::uint64_t min_rate = 0;  // bytes a second, of the time spent waiting for the source; 0: any
     const bool* stopped = nullptr;  // becomes true when the rest is of no use to anyone
-    TimePoint patience_from{};      // the first read's stall_limit counts from here, where that is
-                                    // later than now
+    KeptBody* keep = nullptr;       // gets what is read, for another try
+    SourceObserver* observer = nullptr;
+    TimePoint patience_from{};  // the first read's stall_limit counts from here, where that is
+                                // later than now
 };
 
 /// Sends `head`, then the body that `from` is in the middle of, whose first piece is `first`.

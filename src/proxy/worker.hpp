@@ -71,7 +71,7 @@ class Worker {
     std::string_view date() noexcept { return date_.at(ring_->now()); }
     bool draining() const noexcept { return draining_; }
     unsigned index() const noexcept { return options_.index; }
-    void tell_control(const snapshot::LiveChange& change) const { options_.tell_control(change); }
+    const snapshot::TellControl& tell_control() const noexcept { return options_.tell_control; }
     /// An exchange begins: memory is in use again.
     void note_exchange() noexcept;
 

@@ -1,5 +1,6 @@
 #include "proxy/balance/balancer.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/assert.hpp"
@@ -28,6 +29,13 @@ const snapshot::Upstream* pick_upstream(const snapshot::Route& route,
     }
     PENSTOCK_ASSERT(false && "validation lets no other strategy through");
     return nullptr;
+}
+
+bool has_eligible(const snapshot::Route& route, TimePoint now) noexcept {
+    return std::any_of(route.upstreams.begin(), route.upstreams.end(), [now](const auto& upstream) {
+        return upstream.weight > 0 && upstream.live->health.is_alive() &&
+               upstream.live->circuit.permits(now);
+    });
 }
 
 void load::began(const snapshot::Route&, const snapshot::Upstream&, TimePoint) noexcept {}

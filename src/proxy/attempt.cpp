@@ -1,0 +1,146 @@
+#include "proxy/attempt.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "io/ring.hpp"
+#include "proxy/balance/balancer.hpp"
+#include "proxy/passive_health.hpp"
+#include "proxy/worker.hpp"
+
+namespace penstock::proxy {
+
+using snapshot::CircuitBreaker;
+using snapshot::LiveChange;
+
+namespace {
+
+/// The series remember no longer than this.
+constexpr unsigned longest_window_seconds = 60;
+
+LiveChange::Kind kind_of(CircuitBreaker::Change change) noexcept {
+    switch (change) {
+        case CircuitBreaker::Change::opened:
+            return LiveChange::Kind::circuit_opened;
+        case CircuitBreaker::Change::half_opened:
+            return LiveChange::Kind::circuit_half_opened;
+        default:
+            return LiveChange::Kind::circuit_closed;
+    }
+}
+
+}  // namespace
+
+Attempt::Attempt(Worker& worker, const snapshot::Route& route, const snapshot::Upstream& upstream,
+                 bool is_trial) noexcept
+    : worker_(worker),
+      route_(route),
+      upstream_(upstream),
+      pool_(worker.upstream_pools().of(upstream)),
+      began_(worker.ring().now()),
+      is_trial_(is_trial) {
+    load::began(route_, upstream_, began_);
+}
+
+Attempt::~Attempt() {
+    drop();
+    if (is_trial_) upstream_.live->circuit.abandon_trial();
+    load::ended(route_, upstream_);
+}
+
+// --- the connection ---
+
+io::Task<int> Attempt::reach(bool fresh, Duration limit) {
+    connection_ = fresh ? nullptr : pool_.lease();
+    if (connection_ == nullptr) {
+        const auto socket = worker_.ring().connect_socket(upstream_.address.family());
+        if (!socket) co_return socket.error();
+        connection_ = pool_.add(**socket);
+        const int on = 1;
+        ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        const TimePoint deadline = worker_.ring().now() + limit;
+        const net::Address& address = upstream_.address;
+        const int error = co_await (*socket)->connect(address.data(), address.size(), deadline);
+        if (error != 0) {
+            drop();
+            co_return error;
+        }
+    }
+    reader_.emplace(connection_->socket(), http::h1::Parser::Role::responses);
+    co_return 0;
+}
+
+void Attempt::interrupt(int error) noexcept {
+    if (connection_ != nullptr) connection_->socket().interrupt(error);
+}
+
+void Attempt::finish(bool keep_alive) noexcept {
+    UpstreamConnection* connection = std::exchange(connection_, nullptr);
+    // What follows a response has no request that it could answer.
+    if (keep_alive && !reader_->has_leftover()) {
+        pool_.give_back(connection, route_);
+    } else {
+        pool_.close(connection);
+    }
+}
+
+void Attempt::drop() noexcept {
+    if (connection_ == nullptr) return;
+    connection_->socket().reset();
+    pool_.close(std::exchange(connection_, nullptr));
+}
+
+bool Attempt::is_stale() const noexcept {
+    return failure_ == AttemptFailure::broken_off && connection_ != nullptr &&
+           connection_->reused();
+}
+
+// --- what the policies learn ---
+
+void Attempt::answered(unsigned status) noexcept {
+    const TimePoint now = worker_.ring().now();
+    load::answered(route_, upstream_, now - began_, now);
+    if (status >= 500) record_error();
+}
+
+void Attempt::succeeded() noexcept {
+    if (counts_as_error_) return;
+    tell(upstream_.live->circuit.record_success(std::exchange(is_trial_, false)));
+}
+
+void Attempt::failed_midway() noexcept {
+    record_error();
+}
+
+void Attempt::failed(AttemptFailure failure, int error) noexcept {
+    failure_ = failure;
+    if (failure == AttemptFailure::no_resources || is_stale()) return;
+    const TimePoint now = worker_.ring().now();
+    load::failed(route_, upstream_, now - began_, now);
+    record_error();
+    const bool breaks_health =
+        failure == AttemptFailure::not_connected || failure == AttemptFailure::broken_off;
+    if (breaks_health) report_failure(route_, upstream_, error, now, worker_.tell_control());
+}
+
+void Attempt::record_error() noexcept {
+    if (!route_.circuit || std::exchange(counts_as_error_, true)) return;
+    const TimePoint now = worker_.ring().now();
+    const auto window = std::chrono::ceil<std::chrono::seconds>(route_.circuit->window).count();
+    const auto seconds =
+        static_cast<unsigned>(std::min<std::int64_t>(window, longest_window_seconds));
+    const std::uint64_t requests = upstream_.live->series.recent_requests(seconds, now);
+    tell(upstream_.live->circuit.record_failure(*route_.circuit, std::exchange(is_trial_, false),
+                                                requests, now));
+}
+
+void Attempt::tell(CircuitBreaker::Change change) const noexcept {
+    if (change != CircuitBreaker::Change::none)
+        worker_.tell_control()({kind_of(change), snapshot::name_of(*upstream_.live)});
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,87 @@
+// Attempt: one try at bringing a request to one backend: its connection, and what the policies
+// learn from how it went.
+//
+// Lives in its Exchange, on that worker's thread. Whoever makes it has picked the upstream and
+// taken its circuit's permission. Ends with its connection given back to the pool, or reset.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "http/h1/reader.hpp"
+#include "io/socket.hpp"
+#include "io/task.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "snapshot/route.hpp"
+
+namespace penstock::proxy {
+
+class Worker;
+
+/// How an attempt failed: what the policies make of it, and whether another may follow.
+enum class AttemptFailure : std::uint8_t {
+    none,
+    no_resources,   // descriptors, memory or ports of our own: no backend's fault
+    not_connected,  // nothing was sent
+    broken_off,     // closed or reset before the response's head was whole
+    timed_out,      // no response in time
+    malformed,      // an answer that is not HTTP, or not one to this request
+};
+
+class Attempt {
+  public:
+    Attempt(Worker& worker, const snapshot::Route& route, const snapshot::Upstream& upstream,
+            bool is_trial) noexcept;
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    ~Attempt();
+
+    /// A connection to the backend: a kept one, or a new one where there is none or `fresh` wants
+    /// it. 0, or the errno of the failure.
+    io::Task<int> reach(bool fresh, Duration limit);
+    bool is_connected() const noexcept { return connection_ != nullptr; }
+    io::Socket& socket() noexcept { return connection_->socket(); }
+    http::h1::MessageReader& reader() noexcept { return *reader_; }
+    const snapshot::Upstream& upstream() const noexcept { return upstream_; }
+
+    /// Ends what waits on the connection, also while it is being made.
+    void interrupt(int error) noexcept;
+
+    /// The head of the final response has come.
+    void answered(unsigned status) noexcept;
+    /// The response is whole, or the protocol has been switched.
+    void succeeded() noexcept;
+    /// It was the backend's fault that no response came. `error`: the errno, where there is one.
+    void failed(AttemptFailure failure, int error) noexcept;
+    /// The backend broke off in the middle of its response.
+    void failed_midway() noexcept;
+    /// Tells the control thread what admitting this request has done to the circuit.
+    void report(snapshot::CircuitBreaker::Change change) const noexcept { tell(change); }
+    AttemptFailure failure() const noexcept { return failure_; }
+    /// The backend had closed a kept connection just as we took it: no fault, and the same backend
+    /// may be asked again on a new one.
+    bool is_stale() const noexcept;
+
+    /// The backend's work is over: its response has been read to its end. The connection is kept
+    /// for another request where it is fit for that.
+    void finish(bool keep_alive) noexcept;
+    /// The backend may still be working: its connection has been reset when this returns.
+    void drop() noexcept;
+
+  private:
+    void record_error() noexcept;
+    void tell(snapshot::CircuitBreaker::Change change) const noexcept;
+
+    Worker& worker_;
+    const snapshot::Route& route_;
+    const snapshot::Upstream& upstream_;
+    UpstreamPool& pool_;
+    UpstreamConnection* connection_ = nullptr;
+    std::optional<http::h1::MessageReader> reader_;
+    TimePoint began_;
+    AttemptFailure failure_ = AttemptFailure::none;
+    bool counts_as_error_ = false;  // with the circuit, already
+    bool is_trial_;                 // of the circuit, and not decided yet
+};
+
+}  // namespace penstock::proxy

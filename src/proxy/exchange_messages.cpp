@@ -1,0 +1,218 @@
+// Exchange's messages: the request on its way up and the response on its way down.
+#include <algorithm>
+#include <cerrno>
+
+#include "base/bytes.hpp"
+#include "io/both.hpp"
+#include "io/ring.hpp"
+#include "proxy/client_connection.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/forwarded_headers.hpp"
+#include "proxy/tunnel.hpp"
+#include "proxy/worker.hpp"
+
+namespace penstock::proxy {
+
+namespace {
+
+using http::BodyFraming;
+using http::Status;
+using http::h1::BodyPiece;
+using http::h1::HeadBuffer;
+using http::h1::ReadOutcome;
+using http::h1::ReadResult;
+
+/// After a head with Expect, the client is given this long before its body counts as late.
+constexpr Duration expectation_grace = std::chrono::seconds(1);
+
+bool same_protocol(std::string_view a, std::string_view b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+}
+
+}  // namespace
+
+/// Sends the request and receives the response: at once where the body is still coming.
+io::Task<void> Exchange::exchange_messages(const HeadBuffer& head) {
+    if (first_piece_.last) {
+        co_await send_request(head);
+        co_await receive_response();
+    } else {
+        io::Task<void> sending = send_request(head);
+        io::Task<void> receiving = receive_response();
+        co_await io::both(sending, receiving);
+    }
+    if (response_.status == 101 && final_head_read_ && !failure_) co_await switch_protocols();
+}
+
+// --- towards the backend ---
+
+io::Task<void> Exchange::send_request(const HeadBuffer& head) {
+    const Settings& settings = worker_.settings();
+    RelayOptions options{.chunked = request_.framing.kind == BodyFraming::Kind::chunked,
+                         .stall_limit = settings.body_timeout,
+                         .max_bytes = route_->max_body_bytes,
+                         .min_rate = settings.min_rate,
+                         .stopped = &sending_stopped_};
+    if (!first_piece_.last && route_->retries > 0 && is_idempotent(request_.method_text)) {
+        options.keep = &kept_;
+        if (retries_.made() == 0 && kept_.bytes().empty()) kept_.add(first_piece_.data);
+    }
+    if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
+    const Relayed relayed =
+        co_await relay(client_reader_, attempt_->socket(), head.bytes(), next_piece(), options);
+    request_relayed(relayed);
+}
+
+/// What is sent behind the head: of a body that comes in pieces, what an earlier attempt has read.
+BodyPiece Exchange::next_piece() const noexcept {
+    if (first_piece_.last || kept_.bytes().empty()) return first_piece_;
+    return {.data = kept_.bytes(), .last = client_reader_.body_ended()};
+}
+
+void Exchange::request_relayed(const Relayed& relayed) noexcept {
+    switch (relayed.end) {
+        case RelayEnd::complete:
+            request_sent_ = true;
+            await_response_from_now();
+            return;
+        // The backend may have answered before it closed: that is read still.
+        case RelayEnd::sink_failed:
+            await_response_from_now();
+            return;
+        case RelayEnd::source_failed:
+            if (sending_stopped_) return;
+            unreadable(relayed.read);
+            break;
+        case RelayEnd::too_large:
+            fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
+            break;
+        case RelayEnd::too_slow:
+            fail(refusal(Status::request_timeout, "the body comes too slowly"));
+            break;
+    }
+    // The request cannot become whole. A response that has begun is still delivered; one that has
+    // not is not awaited.
+    if (!final_head_read_) attempt_->interrupt(ECANCELED);
+}
+
+void Exchange::await_response_from_now() noexcept {
+    response_deadline_ = worker_.ring().now() + response_limit();
+    if (!final_head_read_) attempt_->socket().set_receive_deadline(response_deadline_);
+}
+
+// --- towards the client ---
+
+io::Task<void> Exchange::receive_response() {
+    for (;;) {
+        const ReadResult read = co_await attempt_->reader().read_response(
+            response_, request_.method, response_deadline_);
+        if (!read.ok()) {
+            response_failed(read);
+            stop_sending();
+            co_return;
+        }
+        backend_spoke_ = true;
+        if (!response_.is_interim()) break;
+        co_await pass_interim();
+    }
+    final_head_read_ = true;
+    if (response_.status == 101) {
+        if (upgrade_.empty() || !same_protocol(response_.upgrade, upgrade_)) {
+            attempt_failed(AttemptFailure::malformed, 0,
+                           refusal(Status::bad_gateway, "the backend switched protocols unasked"));
+        } else {
+            attempt_->answered(response_.status);
+            attempt_->succeeded();
+        }
+        co_return;  // switch_protocols() follows once the request is wholly sent
+    }
+    attempt_->answered(response_.status);
+    co_await answer();
+    if (!request_sent_) stop_sending();  // an early response: the rest is of no use to anyone
+}
+
+void Exchange::stop_sending() noexcept {
+    sending_stopped_ = true;
+    client_.socket().cancel_receive(ECANCELED);
+    attempt_->interrupt(ECANCELED);
+}
+
+void Exchange::response_failed(const ReadResult& read) noexcept {
+    if (attempt_->reader().has_leftover()) backend_spoke_ = true;
+    if (abort_error_ == ETIMEDOUT) {
+        fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
+    } else if (read.outcome == ReadOutcome::refused) {
+        attempt_failed(AttemptFailure::malformed, 0, response_to_refusal(read.refusal));
+    } else if (read.outcome == ReadOutcome::timed_out) {
+        attempt_failed(AttemptFailure::timed_out, ETIMEDOUT,
+                       refusal(Status::gateway_timeout, "the backend did not answer in time"));
+    } else {
+        attempt_failed(AttemptFailure::broken_off, read.error, response_to_failure(read.error));
+    }
+}
+
+io::Task<void> Exchange::pass_interim() {
+    if (request_.minor_version == 0) co_return;  // HTTP/1.0 knows no 1xx
+    HeadBuffer head(worker_.ring().buffers());
+    write_client_head(head, response_, {.settings = worker_.settings(), .date = {}});
+    iovec piece = http::h1::piece_of(head.bytes());
+    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
+    if (error != 0) abort(error);
+}
+
+io::Task<void> Exchange::answer() {
+    const BodyFraming& framing = response_.framing;
+    attempt_->reader().start_body(framing);
+    const bool has_end =
+        framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
+    const bool is_1_0 = request_.minor_version == 0;
+    chunked_to_client_ =
+        !has_end && !is_1_0;  // HTTP/1.0 knows no chunks: the connection's end is the body's
+    client_keeps_ = may_keep_client() && (has_end || chunked_to_client_);
+    HeadBuffer head(worker_.ring().buffers());
+    write_client_head(head, response_,
+                      {.settings = worker_.settings(),
+                       .date = worker_.date(),
+                       .chunked = chunked_to_client_,
+                       .keep_alive = client_keeps_,
+                       .client_is_1_0 = is_1_0});
+    if (head.overflowed()) {
+        fail(refusal(Status::bad_gateway, "the response head is too large to be forwarded"));
+        co_return;
+    }
+    const BodyPiece first = attempt_->reader().body_at_hand();
+    if (!first.result.ok()) {  // nothing has gone to the client yet: it can still be told
+        fail(refusal(Status::bad_gateway, "the backend's body is malformed"));
+        co_return;
+    }
+    response_started_ = true;
+    const RelayOptions options{.chunked = chunked_to_client_,
+                               .stall_limit = worker_.settings().body_timeout,
+                               .observer = this};
+    const Relayed relayed =
+        co_await relay(attempt_->reader(), client_.socket(), head.bytes(), first, options);
+    response_whole_ = relayed.end == RelayEnd::complete;
+    if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
+    if (relayed.end == RelayEnd::source_failed && !client_gone_ && abort_error_ == 0)
+        attempt_->failed_midway();
+}
+
+io::Task<void> Exchange::switch_protocols() {
+    HeadBuffer head(worker_.ring().buffers());
+    write_client_head(head, response_, {.settings = worker_.settings(), .date = worker_.date()});
+    response_started_ = true;
+    iovec piece = http::h1::piece_of(head.bytes());
+    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
+    if (error != 0) co_return;
+    io::BlockRef from_client = client_reader_.take_leftover();
+    io::BlockRef from_backend = attempt_->reader().take_leftover();
+    client_.socket().watch(nullptr);
+    worker_.ring().timers().disarm(
+        route_timer_);  // it bounds the request; the tunnel has its own limit
+    co_await tunnel(client_.socket(), attempt_->socket(), from_client, from_backend,
+                    route_->tunnel_idle, worker_.settings().body_timeout);
+    attempt_->finish(false);
+}
+
+}  // namespace penstock::proxy
