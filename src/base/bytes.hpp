@@ -28,6 +28,14 @@ constexpr bool equals_lower(std::string_view text, std::string_view lower) noexc
     return true;
 }
 
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
+    }
+    return true;
+}
+
 /// Optional white space of RFC 9110 section 5.6.3, gone from both ends.
 constexpr std::string_view trim_ows(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

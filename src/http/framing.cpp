@@ -52,12 +52,8 @@ struct ConnectionOptions {
 
 void drop_nominated(FieldList& fields, std::string_view option) noexcept {
     for (auto& entry : fields) {
-        const std::string_view name = fields.name(entry);
-        if (name.size() != option.size() || is_protected_from_connection(entry.id)) continue;
-        bool same = true;
-        for (std::size_t i = 0; i < name.size() && same; ++i)
-            same = ascii_lower(name[i]) == ascii_lower(option[i]);
-        if (same) entry.dropped = true;
+        if (is_protected_from_connection(entry.id)) continue;
+        if (equals_ignoring_case(fields.name(entry), option)) entry.dropped = true;
     }
 }
 

@@ -49,8 +49,6 @@ constexpr std::array route_table{
     Unsupported<Route>{"/reqQueueLength", changed<Route, &Route::req_queue_length>},
     Unsupported<Route>{"/queueTimeout", changed<Route, &Route::queue_timeout>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
-    Unsupported<Route>{"/headers", changed<Route, &Route::headers>},
-    Unsupported<Route>{"/responseHeaders", changed<Route, &Route::response_headers>},
     Unsupported<Route>{"/health/maxFails", changed<Route, &Route::health, &Health::max_fails>},
     Unsupported<Route>{"/health/failWindow", changed<Route, &Route::health, &Health::fail_window>},
     Unsupported<Route>{"/health/recheck", changed<Route, &Route::health, &Health::recheck>},

@@ -190,24 +190,45 @@ void check_backends(RouteConfig& route, Findings& findings) {
     }
 }
 
-void check_field_values(const std::map<std::string, std::optional<std::string>>& fields,
-                        std::string_view at, Findings& findings) {
+/// What may not stand in one edit of a field; empty where it may.
+std::string_view fault_of_edit(std::string_view name, const std::optional<std::string>& value,
+                               MessageKind kind) {
+    if (!is_token(name)) return "not a field name (RFC 9110 section 5.1)";
+    if (const auto why = why_reserved(name, kind, !value); !why.empty()) return why;
+    if (!value) return {};
+    if (!is_field_value(*value)) return "not a field value (RFC 9110 section 5.5)";
+    if (!has_known_placeholders(*value))
+        return "unknown placeholder: ${request.id}, ${client.ip} and ${vhost} exist";
+    return {};
+}
+
+/// A Host that the route sets is one for every request: its own name may stand in it, nothing of
+/// the request's.
+bool is_host_value(std::string value, std::string_view v_host) {
+    constexpr std::string_view mark = "${vhost}";
+    for (auto at = value.find(mark); at != value.npos; at = value.find(mark, at + v_host.size()))
+        value.replace(at, mark.size(), v_host);
+    return is_authority(value);
+}
+
+void check_field_edits(const std::map<std::string, std::optional<std::string>>& fields,
+                       MessageKind kind, const RouteConfig& route, Findings& findings) {
+    const std::string_view at = kind == MessageKind::request ? "/headers" : "/responseHeaders";
     Names seen;
+    std::size_t bytes = 0;
     for (const auto& [name, value] : fields) {
         const std::string pointer = child_pointer(at, name);
-        if (!is_token(name))
-            findings.add(pointer, "not a field name (RFC 9110 section 5.1)");
-        else if (is_framing_field(name))
-            findings.add(pointer, "this field belongs to the connection, not to a route");
+        bytes += name.size() + (value ? value->size() : 0);
+        if (const auto fault = fault_of_edit(name, value, kind); !fault.empty())
+            findings.add(pointer, std::string(fault));
         else if (!seen.insert(to_lower(name)).second)
             findings.add(pointer, "stands here twice (case aside)");
-        else if (value && !is_field_value(*value))
-            findings.add(pointer, "not a field value (RFC 9110 section 5.5)");
-        else if (value && !has_known_placeholders(*value)) {
-            findings.add(pointer,
-                         "unknown placeholder: ${request.id}, ${client.ip} and ${vhost} exist");
-        }
+        else if (kind == MessageKind::request && value && equals_lower(name, "host") &&
+                 !is_host_value(*value, route.v_host))
+            findings.add(pointer, "not a host[:port]; only ${vhost} may stand in it");
     }
+    if (bytes > most_edit_bytes)
+        findings.add(at, fmt::format("longer than {} bytes in all", most_edit_bytes));
 }
 
 }  // namespace
@@ -216,8 +237,8 @@ FieldErrors validate(RouteConfig& route, std::string_view base) {
     Findings findings(base);
     check_id(route.id, "/id", findings);
     check_hosts(route, findings);
-    check_field_values(route.headers, "/headers", findings);
-    check_field_values(route.response_headers, "/responseHeaders", findings);
+    check_field_edits(route.headers, MessageKind::request, route, findings);
+    check_field_edits(route.response_headers, MessageKind::response, route, findings);
     check_limits(route, findings);
     check_upgrades(route, findings);
     check_health(route, findings);

@@ -19,6 +19,9 @@ inline constexpr std::uint32_t heaviest_backend = 1'000;
 inline constexpr std::uint64_t most_weight =
     65'536;  ///< of a route, its weights reduced by their gcd
 inline constexpr std::size_t longest_id = 128;
+/// Names and values of a route's `headers`, and of its `responseHeaders`. With every placeholder at
+/// its longest (an id of 128 bytes for 13) a head of ours still fits one large block.
+inline constexpr std::size_t most_edit_bytes = 8 * 1024;
 
 /// Brings the route's names into canonical form and returns everything that is wrong with it,
 /// conflicts inside the route included.

@@ -40,15 +40,18 @@ std::optional<Address> Address::parse(std::string_view ip, std::uint16_t port) {
         ip = ip.substr(1, ip.size() - 2);
         if (ip.find(':') == std::string_view::npos) return std::nullopt;
     }
-    const std::string text(ip);
+    char text[INET6_ADDRSTRLEN];  // no std::string: workers come here with what a header says
+    if (ip.size() >= sizeof(text) || ip.find('\0') != std::string_view::npos) return std::nullopt;
+    std::memcpy(text, ip.data(), ip.size());
+    text[ip.size()] = '\0';
     Address address;
-    if (::inet_pton(AF_INET, text.c_str(), &address.storage_.v4.sin_addr) == 1) {
+    if (::inet_pton(AF_INET, text, &address.storage_.v4.sin_addr) == 1) {
         address.storage_.v4.sin_family = AF_INET;
         address.storage_.v4.sin_port = htons(port);
         address.size_ = sizeof(sockaddr_in);
         return address;
     }
-    if (::inet_pton(AF_INET6, text.c_str(), &address.storage_.v6.sin6_addr) == 1) {
+    if (::inet_pton(AF_INET6, text, &address.storage_.v6.sin6_addr) == 1) {
         address.storage_.v6.sin6_family = AF_INET6;
         address.storage_.v6.sin6_port = htons(port);
         address.size_ = sizeof(sockaddr_in6);

@@ -39,6 +39,7 @@ Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
       worker_(client.worker()),
       unread_(unread),
       client_reader_(client.socket(), Parser::Role::requests),
+      identity_(request_, client.peer(), worker_.settings(), worker_.random()),
       admission_(worker_.ring()),
       kept_(worker_.ring().buffers()) {
     client_.exchange_ = this;
@@ -150,8 +151,7 @@ io::Task<bool> Exchange::wait_turn() {
 io::Task<void> Exchange::reach_backend() {
     upgrade_ = allowed_upgrade(request_, *route_);
     HeadBuffer head(worker_.ring().buffers());
-    write_upstream_head(head, request_,
-                        {worker_.settings(), client_.peer(), upgrade_, worker_.random()});
+    write_upstream_head(head, request_, {worker_.settings(), *route_, identity_, upgrade_});
     if (head.overflowed()) {
         fail(refusal(Status::request_header_fields_too_large,
                      "the head is too large to be forwarded"));
@@ -257,7 +257,9 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .date = worker_.date(),
                         .keep_alive = client_keeps_,
                         .client_is_1_0 = request_.minor_version == 0,
-                        .without_body = request_.method == Method::head});
+                        .without_body = request_.method == Method::head,
+                        .edits = route_ != nullptr ? &route_->response_edits : nullptr,
+                        .identity = &identity_});
     response_started_ = true;
     iovec piece = http::h1::piece_of(out.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);

@@ -17,6 +17,7 @@
 #include "proxy/kept_body.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/relay.hpp"
+#include "proxy/request_identity.hpp"
 #include "proxy/retry.hpp"
 #include "snapshot/route.hpp"
 
@@ -96,6 +97,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     io::BlockRef& unread_;
     http::h1::MessageReader client_reader_;
     http::RequestHead request_;
+    RequestIdentity identity_;
     http::h1::BodyPiece first_piece_;  // what of the body came with the head
     const snapshot::Route* route_ = nullptr;
     std::string_view upgrade_;  // what the backend is asked to switch to

@@ -155,7 +155,9 @@ void Exchange::response_failed(const ReadResult& read) noexcept {
 io::Task<void> Exchange::pass_interim() {
     if (request_.minor_version == 0) co_return;  // HTTP/1.0 knows no 1xx
     HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = {}});
+    write_client_head(
+        head, response_,
+        {.settings = worker_.settings(), .route = *route_, .identity = identity_, .date = {}});
     iovec piece = http::h1::piece_of(head.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
     if (error != 0) abort(error);
@@ -173,6 +175,8 @@ io::Task<void> Exchange::answer() {
     HeadBuffer head(worker_.ring().buffers());
     write_client_head(head, response_,
                       {.settings = worker_.settings(),
+                       .route = *route_,
+                       .identity = identity_,
                        .date = worker_.date(),
                        .chunked = chunked_to_client_,
                        .keep_alive = client_keeps_,
@@ -200,7 +204,11 @@ io::Task<void> Exchange::answer() {
 
 io::Task<void> Exchange::switch_protocols() {
     HeadBuffer head(worker_.ring().buffers());
-    write_client_head(head, response_, {.settings = worker_.settings(), .date = worker_.date()});
+    write_client_head(head, response_,
+                      {.settings = worker_.settings(),
+                       .route = *route_,
+                       .identity = identity_,
+                       .date = worker_.date()});
     response_started_ = true;
     iovec piece = http::h1::piece_of(head.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);

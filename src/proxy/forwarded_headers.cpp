@@ -1,10 +1,6 @@
 #include "proxy/forwarded_headers.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "base/bytes.hpp"
-#include "base/clock.hpp"
 
 namespace penstock::proxy {
 
@@ -12,42 +8,12 @@ namespace {
 
 using http::FieldId;
 using http::h1::HeadBuffer;
+using snapshot::FieldEdits;
+using snapshot::Placeholder;
 
-constexpr std::size_t longest_request_id = 128;
-
-bool is_visible_text(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-/// The one value of a field that a trusted peer sent; empty where the peer is not trusted or sent
-/// none.
-std::string_view believed(const http::RequestHead& request, const RequestContext& context,
-                          FieldId id) noexcept {
-    if (!context.peer.is_trusted()) return {};
-    const auto* entry = request.fields.find(id);
-    return entry == nullptr ? std::string_view{} : request.fields.value(*entry);
-}
-
-/// The address nearest to us in X-Forwarded-For that is not a trusted proxy's: the client.
-std::string_view client_in_chain(const http::RequestHead& request,
-                                 const Settings& settings) noexcept {
-    std::string_view client;
-    std::string_view first;
-    for (const auto& entry : request.fields) {
-        if (entry.id != FieldId::x_forwarded_for) continue;
-        for_each_element(request.fields.value(entry), [&](std::string_view hop) {
-            if (first.empty()) first = hop;
-            const auto address = net::Address::parse(hop, 0);
-            if (!address || !is_trusted_proxy(*address, settings)) client = hop;
-        });
-    }
-    return client.empty() ? first : client;
-}
-
-void write_forwarded_for(HeadBuffer& out, const http::RequestHead& request,
-                         const RequestContext& context) {
+void write_forwarded_for(HeadBuffer& out, const http::RequestHead& request, const Peer& peer) {
     out.append("X-Forwarded-For: ");
-    if (context.peer.is_trusted()) {
+    if (peer.is_trusted()) {
         for (const auto& entry : request.fields) {
             if (entry.id != FieldId::x_forwarded_for || request.fields.value(entry).empty())
                 continue;
@@ -55,30 +21,47 @@ void write_forwarded_for(HeadBuffer& out, const http::RequestHead& request,
             out.append(", ");
         }
     }
-    out.append(context.peer.host());
+    out.append(peer.host());
     out.append("\r\n");
 }
 
-void write_real_ip(HeadBuffer& out, const http::RequestHead& request,
-                   const RequestContext& context) {
-    std::string_view client;
-    if (context.peer.is_trusted()) {
-        client = client_in_chain(request, context.settings);
-        if (client.empty()) client = believed(request, context, FieldId::x_real_ip);
+/// What the next hop learns of the client, but for what the route sets or removes itself.
+void write_origin_of_request(HeadBuffer& out, const http::RequestHead& request,
+                             const RequestContext& context) {
+    const FieldEdits& edits = context.route.request_edits;
+    RequestIdentity& identity = context.identity;
+    const Peer& peer = identity.peer();
+    if (!edits.covers(FieldId::x_forwarded_for)) write_forwarded_for(out, request, peer);
+    if (!edits.covers(FieldId::x_real_ip)) out.append_field("X-Real-IP", identity.client());
+    if (!edits.covers(FieldId::x_forwarded_proto)) {
+        const std::string_view proto = believed(request, peer, FieldId::x_forwarded_proto);
+        out.append_field("X-Forwarded-Proto", proto.empty() ? "http" : proto);
     }
-    out.append_field("X-Real-IP", client.empty() ? context.peer.host() : client);
+    if (!edits.covers(FieldId::x_forwarded_host)) {
+        const std::string_view host = believed(request, peer, FieldId::x_forwarded_host);
+        out.append_field("X-Forwarded-Host", host.empty() ? request.authority : host);
+    }
+    if (!edits.covers(FieldId::x_request_id)) out.append_field("X-Request-ID", identity.id());
 }
 
-void write_request_id(HeadBuffer& out, const http::RequestHead& request,
-                      const RequestContext& context) {
-    const std::string_view given = believed(request, context, FieldId::x_request_id);
-    if (!given.empty() && given.size() <= longest_request_id && is_visible_text(given)) {
-        out.append_field("X-Request-ID", given);
-        return;
+/// Drops every line that was received under a name that the route edits.
+void drop_edited(http::FieldList& fields, const FieldEdits& edits) noexcept {
+    for (auto& entry : fields) {
+        if (edits.covers(entry.id, fields.name(entry))) entry.dropped = true;
     }
-    std::array<char, 36> id;
-    write_uuid_v7(id.data(), unix_milliseconds(), context.random);
-    out.append_field("X-Request-ID", {id.data(), id.size()});
+}
+
+/// Host stands first (RFC 9110 section 7.2): as received, or as the route sets it.
+void write_host(HeadBuffer& out, const http::RequestHead& request, const RequestContext& context,
+                bool absolute_form) {
+    const FieldEdits& edits = context.route.request_edits;
+    if (edits.covers(FieldId::host)) {
+        for (const auto& edit : edits.edits()) {
+            if (edit.id == FieldId::host) write_edit(out, edits, edit, context.identity);
+        }
+    } else if (absolute_form) {
+        out.append_field("Host", request.authority);
+    }
 }
 
 void write_via(HeadBuffer& out, unsigned minor_version, std::string_view node_name) {
@@ -127,6 +110,30 @@ void write_client_connection(HeadBuffer& out, const http::ResponseHead& response
     if (context.chunked) out.append("Transfer-Encoding: chunked\r\n");
 }
 
+/// Marks what a line of ours stands for.
+void drop_replaced(http::RequestHead& request, bool absolute_form, bool counts_forwards) noexcept {
+    for (auto& entry : request.fields) {
+        switch (entry.id) {
+            case FieldId::proxy:  // httpoxy: CGI backends take it for HTTP_PROXY
+            case FieldId::x_forwarded_for:
+            case FieldId::x_forwarded_host:
+            case FieldId::x_forwarded_proto:
+            case FieldId::x_real_ip:
+            case FieldId::x_request_id:
+                entry.dropped = true;
+                break;
+            case FieldId::host:
+                entry.dropped = absolute_form;
+                break;
+            case FieldId::max_forwards:
+                entry.dropped = counts_forwards;
+                break;
+            default:
+                break;
+        }
+    }
+}
+
 }  // namespace
 
 std::string_view allowed_upgrade(const http::RequestHead& request,
@@ -164,30 +171,13 @@ std::optional<std::uint64_t> max_forwards(const http::RequestHead& request) noex
 
 void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
                          const RequestContext& context) {
+    const FieldEdits& edits = context.route.request_edits;
     const bool absolute_form = request.path.data() != request.target.data();
     const auto forwards_left = max_forwards(request);
-    for (auto& entry : request.fields) {
-        switch (entry.id) {
-            case FieldId::proxy:  // httpoxy: CGI backends take it for HTTP_PROXY
-            case FieldId::x_forwarded_for:
-            case FieldId::x_forwarded_host:
-            case FieldId::x_forwarded_proto:
-            case FieldId::x_real_ip:
-            case FieldId::x_request_id:
-                entry.dropped = true;
-                break;
-            case FieldId::host:
-                entry.dropped = absolute_form;
-                break;
-            case FieldId::max_forwards:
-                entry.dropped = forwards_left.has_value();
-                break;
-            default:
-                break;
-        }
-    }
+    drop_replaced(request, absolute_form, forwards_left.has_value());
+    if (!edits.empty()) drop_edited(request.fields, edits);
     write_request_line(out, request);
-    if (absolute_form) out.append_field("Host", request.authority);
+    write_host(out, request, context, absolute_form);
     http::h1::write_kept_fields(out, request.fields, request.bytes.data() + request.bytes.size());
     if (request.framing.kind == http::BodyFraming::Kind::chunked)
         out.append("Transfer-Encoding: chunked\r\n");
@@ -197,20 +187,18 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
         out.append("\r\n");
     }
     write_connection(out, request, context.upgrade);
-    write_forwarded_for(out, request, context);
-    write_real_ip(out, request, context);
-    const std::string_view proto = believed(request, context, FieldId::x_forwarded_proto);
-    out.append_field("X-Forwarded-Proto", proto.empty() ? "http" : proto);
-    const std::string_view host = believed(request, context, FieldId::x_forwarded_host);
-    out.append_field("X-Forwarded-Host", host.empty() ? request.authority : host);
-    write_request_id(out, request, context);
+    write_origin_of_request(out, request, context);
     write_via(out, request.minor_version, context.settings.node_name);
+    for (const auto& edit : edits.edits()) {
+        if (edit.id != FieldId::host) write_edit(out, edits, edit, context.identity);
+    }
     out.append("\r\n");
 }
 
 void write_client_head(HeadBuffer& out, http::ResponseHead& response,
                        const ResponseContext& context) {
     const bool interim = response.is_interim();
+    const FieldEdits& edits = context.route.response_edits;
     bool has_date = false;
     for (auto& entry : response.fields) {
         if (entry.id == FieldId::date) has_date = true;
@@ -219,13 +207,30 @@ void write_client_head(HeadBuffer& out, http::ResponseHead& response,
         if (entry.id == FieldId::content_length && no_length) entry.dropped = true;
         if (entry.id == FieldId::trailer && !context.chunked) entry.dropped = true;
     }
+    const bool edited = !edits.empty() && !interim;
+    if (edited) drop_edited(response.fields, edits);
     http::h1::write_status_line(out, response.status, response.reason);
     http::h1::write_kept_fields(out, response.fields,
                                 response.bytes.data() + response.bytes.size());
     if (!has_date && !interim) out.append_field("Date", context.date);
-    write_via(out, response.minor_version, context.settings.node_name);
+    if (!edited || !edits.covers(FieldId::via))
+        write_via(out, response.minor_version, context.settings.node_name);
+    if (edited) {
+        for (const auto& edit : edits.edits()) write_edit(out, edits, edit, context.identity);
+    }
     if (!interim) write_client_connection(out, response, context);
     out.append("\r\n");
+}
+
+void write_edit(HeadBuffer& out, const FieldEdits& edits, const FieldEdits::Edit& edit,
+                RequestIdentity& identity) {
+    for (const auto& piece : edits.pieces(edit)) {
+        out.append(edits.text(piece));
+        if (piece.then == Placeholder::request_id)
+            out.append(identity.id());
+        else if (piece.then == Placeholder::client_ip)
+            out.append(identity.client());
+    }
 }
 
 }  // namespace penstock::proxy

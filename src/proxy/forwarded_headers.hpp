@@ -1,15 +1,15 @@
 // The heads that go on to the next hop: what passes, what ends here, and what an intermediary adds
-// (RFC 9110 section 7.6, SPEC section 2).
+// (RFC 9110 section 7.6, SPEC section 2). A route's own edits come last: they replace what was
+// received and what we add alike.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include "base/random.hpp"
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
-#include "proxy/peer.hpp"
+#include "proxy/request_identity.hpp"
 #include "proxy/settings.hpp"
 #include "snapshot/route.hpp"
 
@@ -27,9 +27,9 @@ std::optional<std::uint64_t> max_forwards(const http::RequestHead& request) noex
 
 struct RequestContext {
     const Settings& settings;
-    const Peer& peer;
+    const snapshot::Route& route;
+    RequestIdentity& identity;
     std::string_view upgrade;  // from allowed_upgrade()
-    Random& random;
 };
 
 /// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
@@ -38,14 +38,21 @@ void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request,
 
 struct ResponseContext {
     const Settings& settings;
+    const snapshot::Route& route;
+    RequestIdentity& identity;
     std::string_view date;   // used where the backend gave none
     bool chunked = false;    // as the client will get the body
     bool keep_alive = true;  // of the client connection
     bool client_is_1_0 = false;
 };
 
-/// Writes the head that the client gets, for final and interim responses alike.
+/// Writes the head that the client gets, for final and interim responses alike; the route's
+/// responseHeaders are for final ones, 101 among them.
 void write_client_head(http::h1::HeadBuffer& out, http::ResponseHead& response,
                        const ResponseContext& context);
+
+/// The line of one field that a route sets.
+void write_edit(http::h1::HeadBuffer& out, const snapshot::FieldEdits& edits,
+                const snapshot::FieldEdits::Edit& edit, RequestIdentity& identity);
 
 }  // namespace penstock::proxy

@@ -1,6 +1,11 @@
 #include "proxy/own_response.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+
+#include "base/bytes.hpp"
+#include "proxy/forwarded_headers.hpp"
 
 namespace penstock::proxy {
 
@@ -113,19 +118,62 @@ OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept {
     return {refusal.status, error, refusal.reason, extra};
 }
 
+namespace {
+
+/// Fields of a backend's representation (RFC 9110 section 8, RFC 9530) and of its life in caches
+/// (RFC 9111 section 5).
+constexpr std::array<std::string_view, 15> representation_fields{
+    "age",
+    "cache-control",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "digest",
+    "etag",
+    "expires",
+    "last-modified",
+    "repr-digest",
+};
+
+bool describes_representation(std::string_view name) noexcept {
+    return std::any_of(representation_fields.begin(), representation_fields.end(),
+                       [name](std::string_view field) { return equals_lower(name, field); });
+}
+
+bool is_edited(const OwnResponseContext& context, std::string_view name) noexcept {
+    return context.edits != nullptr && context.edits->covers(http::field_id(name), name);
+}
+
+void write_edits(http::h1::HeadBuffer& out, const OwnResponseContext& context) {
+    if (context.edits == nullptr) return;
+    for (const auto& edit : context.edits->edits()) {
+        if (!describes_representation(context.edits->name(edit)))
+            write_edit(out, *context.edits, edit, *context.identity);
+    }
+}
+
+}  // namespace
+
 void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
                         const OwnResponseContext& context) {
     const std::string_view phrase = http::reason_phrase(response.status);
     http::h1::write_status_line(out, http::code(response.status), phrase);
     out.append_field("Date", context.date);
-    out.append(response.extra_field);
-    if (!response.error.empty()) {
+    if (!is_edited(context, response.extra_field.substr(0, response.extra_field.find(':'))))
+        out.append(response.extra_field);
+    if (!response.error.empty() && !is_edited(context, "Proxy-Status")) {
         out.append("Proxy-Status: ");
         out.append(context.node_name);
         out.append("; error=");
         out.append(response.error);
         out.append("\r\n");
     }
+    write_edits(out, context);
     if (!context.keep_alive)
         out.append("Connection: close\r\n");
     else if (context.client_is_1_0)

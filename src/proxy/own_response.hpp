@@ -7,6 +7,8 @@
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
 #include "proxy/admission.hpp"
+#include "proxy/request_identity.hpp"
+#include "snapshot/field_edits.hpp"
 
 namespace penstock::proxy {
 
@@ -38,9 +40,13 @@ struct OwnResponseContext {
     bool keep_alive = false;
     bool client_is_1_0 = false;
     bool without_body = false;  // HEAD
+    /// The matched route's responseHeaders and whose request it is; null where no route matched.
+    const snapshot::FieldEdits* edits = nullptr;
+    RequestIdentity* identity = nullptr;
 };
 
-/// Head and body at once.
+/// Head and body at once. Of `edits`, what describes a representation of the backend's or lets it
+/// be cached (Content-Type, ETag, Cache-Control …) is left out: the text is ours.
 void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
                         const OwnResponseContext& context);
 

@@ -100,8 +100,8 @@ std::unique_ptr<Route> compile(const RouteConfig& config, std::span<const Backen
         route->circuit = {config.circuit->error_rate, config.circuit->min_requests,
                           config.circuit->window, config.circuit->open};
     }
-    route->request_edits = FieldEdits(config.headers);
-    route->response_edits = FieldEdits(config.response_headers);
+    route->request_edits = FieldEdits(config.headers, config.v_host);
+    route->response_edits = FieldEdits(config.response_headers, config.v_host);
     route->live = registry.hold_route(config.v_host);
     if (!route->is_gated) ++route->live->ungated_versions;
 

@@ -50,9 +50,10 @@ Forwarded forward(const std::string& given, const char* trusted = nullptr) {
     Random random(1);
     snapshot::Route route;
     route.upgrades = {"websocket"};
+    RequestIdentity identity(head, peer, settings, random);
     io::BufferPool pool;
     HeadBuffer out(pool);
-    write_upstream_head(out, head, {settings, peer, allowed_upgrade(head, route), random});
+    write_upstream_head(out, head, {settings, route, identity, allowed_upgrade(head, route)});
     return {std::string(out.bytes())};
 }
 
