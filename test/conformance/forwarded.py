@@ -1,4 +1,4 @@
-"""What is added to requests and responses: X-Forwarded-*, X-Request-ID, Via, Date, the route's own fields."""
+"""What is added to requests and responses: X-Forwarded-*, X-Request-ID, Via, Date."""
 
 import re
 
@@ -146,25 +146,3 @@ def no_proxy_status(t):
     answer = t.client().fetch(origin.host)
     equal((answer.status, answer.body), (503, b"theirs"), "the backend's own answer")
     lacks(answer.fields.get("Proxy-Status") or b"", b"error=", "Proxy-Status")
-
-
-@case("the route's headers are set on requests and null removes one")
-def route_headers(t):
-    fields, host = fields_upstream(t, "X-Set: theirs", "x-set: again", "X-Gone: 1",
-                                   headers={"X-Set": "ours", "X-Gone": None, "X-Id": "${request.id}",
-                                            "X-Ip": "${client.ip}", "X-Name": "<${vhost}>"})
-    equal(fields.all("X-Set"), [b"ours"], "the set field")
-    equal(fields.has("X-Gone"), False, "the removed field")
-    equal(fields.get("X-Id"), fields.get("X-Request-ID"), "${request.id}")
-    equal(fields.get("X-Ip"), b"127.0.0.1", "${client.ip}")
-    equal(fields.get("X-Name"), b"<" + host + b">", "${vhost}")
-
-
-@case("the route's responseHeaders are set on responses and null removes one")
-def route_response_headers(t):
-    origin = t.origin(answers(response("200 OK", b"ok", "Server: theirs", "X-Set: theirs")),
-                      responseHeaders={"X-Set": "ours", "Server": None, "X-New": "n"})
-    answer = t.client().fetch(origin.host)
-    equal(answer.fields.all("X-Set"), [b"ours"], "the set field")
-    equal(answer.fields.has("Server"), False, "the removed field")
-    equal(answer.fields.get("X-New"), b"n", "the added field")

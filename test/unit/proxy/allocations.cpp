@@ -62,7 +62,14 @@ const std::string response =
     "Content-Length: 5\r\n\r\nhello";
 const std::string request =
     "GET /warm HTTP/1.1\r\nHost: a.example\r\nUser-Agent: t\r\nAccept: */*\r\nX-One: 1\r\n"
-    "Cookie: a=b\r\n\r\n";
+    "Cookie: a=b\r\nX-Forwarded-For: 2001:db8:1234:5678::1, 127.0.0.1\r\n\r\n";
+
+/// What a route can ask of a head, placeholders included.
+RouteConfig with_edits(RouteConfig route) {
+    route.headers = {{"X-One", "for ${client.ip}, ${request.id}"}, {"Cookie", std::nullopt}};
+    route.response_headers = {{"X-One", "${request.id} at ${vhost}"}, {"Server", std::nullopt}};
+    return route;
+}
 
 /// Reads until `end`; false where the peer has gone.
 bool read_until(int fd, std::string_view end) {
@@ -117,16 +124,19 @@ std::uint64_t allocations_of(proxy::Worker& worker) {
 TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]") {
     const io::Engine engine = io::probe_uring() ? GENERATE(io::Engine::uring, io::Engine::epoll)
                                                 : GENERATE(io::Engine::epoll);
+    const bool edited = GENERATE(false, true);
     Origin origin;
     RouteConfig route{.id = "r", .v_host = "a.example"};
     route.backends.push_back({.id = "b", .hostname = "127.0.0.1", .port = origin.port()});
+    if (edited) route = with_edits(route);
     snapshot::Publisher publisher;
     publisher.on_progress([] {});
     const snapshot::RouteChange change{"a.example", &route};
     REQUIRE(publisher.publish({&change, 1}));
     auto listener = net::listen_on(*net::Address::parse("127.0.0.1", 0));
     REQUIRE(listener);
-    const proxy::Settings settings;
+    proxy::Settings settings;
+    if (edited) settings.trusted_proxies.push_back(*net::Network::parse("127.0.0.0/8"));
     proxy::ConnectionLimits limits(100, 0);
     proxy::Worker worker({.engine = engine, .listeners = {*listener}}, settings, limits, publisher);
     REQUIRE(worker.start());

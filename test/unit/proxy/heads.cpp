@@ -92,6 +92,33 @@ TEST_CASE("a trusted peer's are believed, and the peer is appended") {
     CHECK(head.has("X-Request-ID: abc-1"));
 }
 
+TEST_CASE("the client is the nearest hop that no trusted proxy is") {
+    const auto client = [](const std::string& chain, const char* trusted = "10.0.0.0/8") {
+        const std::string text = forward(get + chain + "\r\n", trusted).text;
+        const std::size_t at = text.find("\r\nX-Real-IP: ") + 13;
+        return text.substr(at, text.find("\r\n", at) - at);
+    };
+    CHECK(client("X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.1.1.1\r\n") == "2.2.2.2");
+    CHECK(client("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n") == "2.2.2.2");
+    CHECK(client("X-Forwarded-For: 10.2.2.2, 10.1.1.1\r\n") == "10.2.2.2");
+    CHECK(client("X-Forwarded-For: 2.2.2.2:8080\r\n") == "2.2.2.2");
+    CHECK(client("X-Forwarded-For: 2001:db8::1\r\n") == "2001:db8::1");
+    CHECK(client("X-Forwarded-For: [2001:db8::1]:443, 10.1.1.1\r\n") == "2001:db8::1");
+    CHECK(client("X-Forwarded-For: [2001:db8::1]\r\n") == "2001:db8::1");
+    // What is no address says nothing: whoever told of it is the nearest that is known.
+    CHECK(client("X-Forwarded-For: 1.1.1.1, unknown\r\n") == "10.0.0.9");
+    CHECK(client("X-Forwarded-For: 1.1.1.1, _hidden, 10.1.1.1\r\n") == "10.1.1.1");
+    CHECK(client("X-Forwarded-For: unknown, 2.2.2.2, 10.1.1.1\r\n") == "2.2.2.2");
+    CHECK(client("X-Forwarded-For: [\r\n") == "10.0.0.9");
+    CHECK(client("X-Forwarded-For: " + std::string(300, '1') + "\r\n") == "10.0.0.9");
+    // X-Real-IP counts where there is no chain.
+    CHECK(client("X-Real-IP: 3.3.3.3\r\n") == "3.3.3.3");
+    CHECK(client("X-Real-IP: 3.3.3.3\r\nX-Forwarded-For: 2.2.2.2\r\n") == "2.2.2.2");
+    CHECK(client("X-Real-IP: nobody\r\n") == "10.0.0.9");
+    CHECK(client("") == "10.0.0.9");
+    CHECK(client("X-Forwarded-For: 2.2.2.2\r\nX-Real-IP: 3.3.3.3\r\n", nullptr) == "10.0.0.9");
+}
+
 TEST_CASE("absolute-form goes on as origin-form with its own Host") {
     CHECK(forward("GET http://b.example:8/x HTTP/1.1\r\nHost: a\r\n\r\n")
               .text.starts_with("GET /x HTTP/1.1\r\nHost: b.example:8\r\n"));
