@@ -10,13 +10,22 @@
 
 namespace penstock::io {
 
-/// Posted with ownership; delivered once, then freed. `deliver` runs on the receiving loop's
-/// thread.
-struct Message {
-    explicit Message(std::function<void()> action) : deliver(std::move(action)) {}
+/// Lives in whoever sends it (derive from it), so that posting allocates nothing. It belongs to the
+/// mailbox until `deliver` is called, on the receiving loop's thread, with the message itself: from
+/// then on it may be posted again, or freed.
+class Message {
+  public:
+    using Deliver = void (*)(Message&);
 
-    std::function<void()> deliver;
-    Message* next = nullptr;
+    explicit Message(Deliver deliver) noexcept : deliver_(deliver) {}
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+
+  private:
+    friend class Mailbox;
+
+    Deliver deliver_;
+    Message* next_ = nullptr;
 };
 
 class Mailbox {
@@ -25,9 +34,12 @@ class Mailbox {
     explicit Mailbox(int wake_fd) noexcept : wake_fd_(wake_fd) {}
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;
+    /// Actions that have not been delivered are dropped.
     ~Mailbox();
 
     /// Any thread. The mailbox must outlive the call.
+    void post(Message& message) noexcept;
+    /// The same for what has no message of its own: allocates one.
     void post(std::function<void()> action);
 
     /// Owner only: delivers what is there; true where anything was.
@@ -39,6 +51,8 @@ class Mailbox {
     void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
 
   private:
+    struct Action;
+
     std::atomic<Message*> head_{nullptr};
     std::atomic<bool> sleeping_{false};
     int wake_fd_;
