@@ -45,9 +45,6 @@ bool has_name(const Backend& backend) {
 constexpr std::array route_table{
     Unsupported<Route>{"/strategy", has_other_strategy},
     Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
-    Unsupported<Route>{"/reqActiveLength", changed<Route, &Route::req_active_length>},
-    Unsupported<Route>{"/reqQueueLength", changed<Route, &Route::req_queue_length>},
-    Unsupported<Route>{"/queueTimeout", changed<Route, &Route::queue_timeout>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
     Unsupported<Route>{"/health/maxFails", changed<Route, &Route::health, &Health::max_fails>},
     Unsupported<Route>{"/health/failWindow", changed<Route, &Route::health, &Health::fail_window>},

@@ -120,7 +120,7 @@ io::Task<void> Exchange::forward() {
     if (!verdict) {
         admitted = co_await wait_turn();
     } else if (!admitted) {
-        fail(response_to_verdict(*verdict));
+        fail(response_to(*verdict));
     }
     if (admitted) co_await reach_backend();
     end_backend_work();
@@ -131,18 +131,13 @@ io::Task<bool> Exchange::wait_turn() {
     io::Socket& client = client_.socket();
     client.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
-    const bool hopeless = !has_eligible(*route_, worker_.ring().now());
-    const bool left = client.input_ended() && !client.has_pending();
-    if (hopeless || left) admission_.abandon();
+    if (!has_eligible(*route_, worker_.ring().now())) admission_.give_up(Verdict::no_backend);
+    if (client.input_ended() && !client.has_pending()) client_left();
     const Verdict verdict = co_await admission_.wait_turn();
-    if (left) {
-        client_gone_ = true;
-    } else if (hopeless && verdict == Verdict::abandoned) {
-        fail(response_to_verdict(Verdict::no_backend));
-    } else if (abort_error_ == ETIMEDOUT) {
+    if (abort_error_ == ETIMEDOUT) {
         fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
-    } else if (verdict != Verdict::admitted && !client_gone_) {
-        fail(response_to_verdict(verdict));
+    } else if (verdict != Verdict::admitted) {
+        fail(response_to(verdict));
     }
     co_return verdict == Verdict::admitted && !failure_ && !client_gone_;
 }
@@ -353,14 +348,13 @@ void Exchange::end_backend_work() noexcept {
 }
 
 void Exchange::on_unawaited_input(io::Socket& socket) {
-    if (socket.input_error() != 0) {
-        client_gone_ = true;
-        abort(ECANCELED);
-    } else if (socket.input_ended() &&
-               (admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close))) {
-        client_gone_ = true;
-        abort(ECANCELED);
-    }
+    const bool is_missed = admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close);
+    if (socket.input_error() != 0 || (socket.input_ended() && is_missed)) client_left();
+}
+
+void Exchange::client_left() noexcept {
+    client_gone_ = true;
+    abort(ECANCELED);
 }
 
 void Exchange::on_timeout(io::Timer& timer) {

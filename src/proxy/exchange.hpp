@@ -75,6 +75,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     bool take_retry() noexcept;
     void start_over() noexcept;
     void stop_sending() noexcept;
+    void client_left() noexcept;
     void end_backend_work() noexcept;
     bool may_keep_client() const noexcept;
     void fail(const OwnResponse& failure) noexcept;

@@ -58,27 +58,6 @@ OwnResponse response_to_failure(int error) noexcept {
     }
 }
 
-OwnResponse response_to_verdict(Admission::Verdict verdict) noexcept {
-    switch (verdict) {
-        case Admission::Verdict::queue_full:
-            return {Status::service_unavailable, "connection_limit_reached",
-                    "too many requests wait for this route", "Retry-After: 10\r\n"};
-        case Admission::Verdict::timed_out:
-            return {Status::service_unavailable,
-                    "connection_limit_reached",
-                    "the request waited too long for its turn",
-                    {}};
-        case Admission::Verdict::no_backend:
-            return {Status::service_unavailable,
-                    "destination_unavailable",
-                    "the route has no backend that takes requests",
-                    {}};
-        default:
-            return {
-                Status::service_unavailable, "destination_unavailable", "the route is gone", {}};
-    }
-}
-
 OwnResponse refusal(Status status, std::string_view reason) noexcept {
     return response_to_refusal({status, reason});
 }

@@ -6,7 +6,6 @@
 
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
-#include "proxy/admission.hpp"
 #include "proxy/request_identity.hpp"
 #include "snapshot/field_edits.hpp"
 
@@ -30,9 +29,6 @@ OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept;
 
 /// The same, in short; `reason` is a literal.
 OwnResponse refusal(http::Status status, std::string_view reason) noexcept;
-
-/// For a request that was not let through to a backend.
-OwnResponse response_to_verdict(Admission::Verdict verdict) noexcept;
 
 struct OwnResponseContext {
     std::string_view node_name;
