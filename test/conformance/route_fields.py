@@ -303,7 +303,7 @@ def refused(t, name):
         ("422: Host has no userinfo", {"headers": {"Host": "u@a"}}, "/headers/Host"),
         ("422: Host has a port that exists", {"headers": {"Host": "a:70000"}}, "/headers/Host"),
         ("422: Host takes nothing of the request's", {"headers": {"Host": "${client.ip}"}}, "/headers/Host"),
-        ("422: Host cannot be a pattern", {"vHost": "*.wild.test", "headers": {"Host": "${vhost}"}}, "/headers/Host"),
+        ("422: Host cannot be a pattern", {"vHost": "*.pattern.test", "headers": {"Host": "${vhost}"}}, "/headers/Host"),
         ("422: Via of requests stays", {"headers": {"Via": None}}, "/headers/Via"),
         ("422: Via of responses cannot be set", {"responseHeaders": {"via": "1.1 x"}}, "/responseHeaders/via"),
         ("422: Max-Forwards is counted, not set", {"headers": {"Max-Forwards": "9"}}, "/headers/Max-Forwards"),

@@ -241,7 +241,6 @@ def all_bad_fields(t):
     ("strategy", {"strategy": "IP_HASH"}, "/strategy"),
     ("second strategy", {"strategy": "LEAST_CONNECTIONS"}, "/strategy"),
     ("redirect", {"autoHttps": True}, "/autoHttps"),
-    ("limit", {"reqActiveLength": 5}, "/reqActiveLength"),
     ("auth provider", {"authProvider": "x"}, "/authProvider"),
     ("certificate", {"ssl": {"cert": "x", "key": "y"}}, "/ssl"),
     ("backend protocol", {"backends": [BACKEND | {"protocol": "h2"}]}, "/backends/0/protocol"),
