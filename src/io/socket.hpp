@@ -85,6 +85,8 @@ class Socket {
     bool has_pending() const noexcept { return pending_head_ != nullptr; }
     /// The peer will send no more (FIN seen), or the connection has failed.
     bool input_ended() const noexcept { return input_ended_; }
+    /// The same, though bytes from before the FIN may be unread: known where it has a watcher.
+    bool peer_finished() const noexcept { return input_ended_ || peer_finished_; }
     /// 0 until the connection has failed.
     int input_error() const noexcept { return input_error_; }
     int fd() const noexcept { return fd_; }
@@ -154,9 +156,8 @@ class Socket {
     bool carries_long_bodies_ =
         false;  // has asked for a large receive: small ones are then taken one by one
     bool closing_ = false;
-    // epoll: what the last edge said.
-    bool readable_ = false;
-    bool peer_finished_ = false;
+    bool peer_finished_ = false;  // a FIN has come; it may stand behind unread bytes
+    bool readable_ = false;       // epoll: what the last edge said
 };
 
 class [[nodiscard]] ReceiveAwaiter {

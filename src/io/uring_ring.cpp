@@ -262,10 +262,15 @@ void UringRing::complete_receive_once(Socket& socket, int result) noexcept {
 
 void UringRing::complete_hangup(Socket& socket, const Completed& completed) noexcept {
     if ((completed.flags & IORING_CQE_F_MORE) == 0) socket.hangup_armed_ = false;
-    // A FIN (POLLRDHUP) is reported unasked; it is read in its place behind the bytes.
-    if (completed.result < 0 || (completed.result & (POLLERR | POLLHUP)) == 0) return;
-    socket.end_input(ECONNRESET);
-    socket.input_changed();
+    if (completed.result < 0) return;
+    if ((completed.result & (POLLERR | POLLHUP)) != 0) {
+        socket.end_input(ECONNRESET);
+        socket.input_changed();
+    } else if ((completed.result & POLLRDHUP) != 0 && !socket.peer_finished_) {
+        // A FIN is reported unasked; a receiver reads it in its place behind the bytes.
+        socket.peer_finished_ = true;
+        if (socket.receiver_ == nullptr) socket.input_changed();
+    }
 }
 
 void UringRing::complete_send(Socket& socket, int result) noexcept {

@@ -132,7 +132,7 @@ io::Task<bool> Exchange::wait_turn() {
     client.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
     if (!has_eligible(*route_, worker_.ring().now())) admission_.give_up(Verdict::no_backend);
-    if (client.input_ended() && !client.has_pending()) client_left();
+    if (client.peer_finished()) client_left();
     const Verdict verdict = co_await admission_.wait_turn();
     if (abort_error_ == ETIMEDOUT) {
         fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
@@ -349,7 +349,7 @@ void Exchange::end_backend_work() noexcept {
 
 void Exchange::on_unawaited_input(io::Socket& socket) {
     const bool is_missed = admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close);
-    if (socket.input_error() != 0 || (socket.input_ended() && is_missed)) client_left();
+    if (socket.input_error() != 0 || (socket.peer_finished() && is_missed)) client_left();
 }
 
 void Exchange::client_left() noexcept {

@@ -213,6 +213,21 @@ TEST_CASE("a watcher hears of bytes, of a FIN and of a reset that nobody awaits"
         pair.reset();
         run_until(*ring, [&] { return pair.socket->input_error() != 0; });
     }
+    SECTION("a FIN behind bytes that are kept back") {
+        pair.say(std::string(100, 'x'));
+        run_until(*ring, [&] { return pair.socket->has_pending(); });
+        for (int i = 0; i < 4; ++i) {  // no more than the window takes: the FIN stands behind them
+            pair.say(std::string(10'000, 'x'));
+            ring->wait(ring->now() + milliseconds(1));
+            ring->run_ready();
+        }
+        CHECK_FALSE(pair.socket->peer_finished());
+        const int before = watcher.calls;
+        pair.finish();
+        run_until(*ring, [&] { return pair.socket->peer_finished(); });
+        CHECK(watcher.calls > before);
+        CHECK(pair.socket->input_error() == 0);
+    }
     pair.socket->watch(nullptr);
 }
 
