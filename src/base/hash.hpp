@@ -72,4 +72,10 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
     return fold(k1 ^ size, fold(first ^ k1, last ^ state));
 }
 
+/// Of two hashes, or numbers, in this order.
+inline std::uint64_t hash_pair(std::uint64_t first, std::uint64_t second) noexcept {
+    using namespace hash_detail;
+    return fold(k0 ^ 16, fold(first ^ k1, second ^ k0));
+}
+
 }  // namespace penstock

@@ -33,17 +33,11 @@ struct Unsupported {
 using Route = RouteConfig;
 using Health = HealthConfig;
 
-bool has_other_strategy(const Route& route) {
-    return route.strategy != BalancingStrategy::round_robin &&
-           route.strategy != BalancingStrategy::random;
-}
-
 bool has_name(const Backend& backend) {
     return !is_address(backend.hostname) && backend.hostname != "localhost";
 }
 
 constexpr std::array route_table{
-    Unsupported<Route>{"/strategy", has_other_strategy},
     Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
     Unsupported<Route>{"/health/maxFails", changed<Route, &Route::health, &Health::max_fails>},

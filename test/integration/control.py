@@ -238,8 +238,6 @@ def all_bad_fields(t):
 
 
 @cases([(f"a {name} that is not built yet is 422 'not supported yet'", fields, pointer) for name, fields, pointer in [
-    ("strategy", {"strategy": "IP_HASH"}, "/strategy"),
-    ("second strategy", {"strategy": "LEAST_CONNECTIONS"}, "/strategy"),
     ("redirect", {"autoHttps": True}, "/autoHttps"),
     ("auth provider", {"authProvider": "x"}, "/authProvider"),
     ("certificate", {"ssl": {"cert": "x", "key": "y"}}, "/ssl"),

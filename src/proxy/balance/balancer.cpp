@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/assert.hpp"
+#include "proxy/balance/strategy.hpp"
 
 namespace penstock::proxy {
 
@@ -12,37 +13,65 @@ namespace {
 struct Entry {
     BalancingStrategy strategy;
     balance::Strategy pick;
+    bool counts_in_flight = false;
+    bool measures_latency = false;
 };
 
+/// In the order of BalancingStrategy, which indexes it.
 constexpr std::array strategies{
     Entry{BalancingStrategy::round_robin, &balance::round_robin},
+    Entry{BalancingStrategy::ip_hash, &balance::ip_hash},
     Entry{BalancingStrategy::random, &balance::random},
+    Entry{BalancingStrategy::least_latency, &balance::least_latency, true, true},
+    Entry{BalancingStrategy::least_connections, &balance::least_connections, true, false},
 };
+
+constexpr bool is_in_order() {
+    for (std::size_t i = 0; i < strategies.size(); ++i) {
+        if (static_cast<std::size_t>(strategies[i].strategy) != i) return false;
+    }
+    return true;
+}
+static_assert(is_in_order());
+
+const Entry& entry_of(const snapshot::Route& route) noexcept {
+    const auto index = static_cast<std::size_t>(route.strategy);
+    PENSTOCK_ASSERT(index < strategies.size());
+    return strategies[index];
+}
 
 }  // namespace
 
 const snapshot::Upstream* pick_upstream(const snapshot::Route& route,
                                         const Choice& choice) noexcept {
-    if (route.sequence.empty()) return nullptr;
-    for (const Entry& entry : strategies) {
-        if (entry.strategy == route.strategy) return &entry.pick(route, choice.random);
-    }
-    PENSTOCK_ASSERT(false && "validation lets no other strategy through");
-    return nullptr;
+    return entry_of(route).pick(route, choice);
 }
 
 bool has_eligible(const snapshot::Route& route, TimePoint now) noexcept {
     return std::any_of(route.upstreams.begin(), route.upstreams.end(), [now](const auto& upstream) {
-        return upstream.weight > 0 && upstream.live->health.is_alive() &&
-               upstream.live->circuit.permits(now);
+        return balance::takes_requests(upstream, now);
     });
 }
 
-void load::began(const snapshot::Route&, const snapshot::Upstream&, TimePoint) noexcept {}
-void load::answered(const snapshot::Route&, const snapshot::Upstream&, Duration,
-                    TimePoint) noexcept {}
-void load::failed(const snapshot::Route&, const snapshot::Upstream&, Duration, TimePoint) noexcept {
+void load::began(const snapshot::Route& route, const snapshot::Upstream& upstream,
+                 TimePoint) noexcept {
+    if (!entry_of(route).counts_in_flight) return;
+    upstream.live->load.in_flight.fetch_add(1, std::memory_order_relaxed);
 }
-void load::ended(const snapshot::Route&, const snapshot::Upstream&) noexcept {}
+
+void load::answered(const snapshot::Route& route, const snapshot::Upstream& upstream,
+                    Duration waited, TimePoint now) noexcept {
+    if (entry_of(route).measures_latency) upstream.live->load.latency.record(waited, now);
+}
+
+void load::failed(const snapshot::Route& route, const snapshot::Upstream& upstream, Duration waited,
+                  TimePoint now) noexcept {
+    if (entry_of(route).measures_latency) upstream.live->load.latency.record_failure(waited, now);
+}
+
+void load::ended(const snapshot::Route& route, const snapshot::Upstream& upstream) noexcept {
+    if (!entry_of(route).counts_in_flight) return;
+    upstream.live->load.in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
 
 }  // namespace penstock::proxy

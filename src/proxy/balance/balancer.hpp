@@ -1,7 +1,7 @@
 // Balancing: which backend the next request of a route goes to.
 //
-// A strategy is one function in one file beside this one, and one line in the table in
-// balancer.cpp. Called on worker threads; what workers share is in RouteLive and BackendLive.
+// A strategy is one function in one file beside this one (strategy.hpp), and one line in the table
+// in balancer.cpp. Called on worker threads; what workers share is in RouteLive and BackendLive.
 #pragma once
 
 #include <cstdint>
@@ -43,16 +43,5 @@ void failed(const snapshot::Route& route, const snapshot::Upstream& upstream, Du
 void ended(const snapshot::Route& route, const snapshot::Upstream& upstream) noexcept;
 
 }  // namespace load
-
-namespace balance {
-
-using Strategy = const snapshot::Upstream& (*)(const snapshot::Route& route,
-                                               Random& random) noexcept;
-
-/// Both want a route whose sequence is not empty.
-const snapshot::Upstream& round_robin(const snapshot::Route& route, Random& random) noexcept;
-const snapshot::Upstream& random(const snapshot::Route& route, Random& random) noexcept;
-
-}  // namespace balance
 
 }  // namespace penstock::proxy
