@@ -4,6 +4,7 @@
 
 #include "io/ring.hpp"
 #include "proxy/balance/balancer.hpp"
+#include "proxy/balance/client_key.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/forwarded_headers.hpp"
 #include "proxy/worker.hpp"
@@ -161,7 +162,11 @@ io::Task<void> Exchange::reach_backend() {
 /// False where no backend is left, with failure_ set: to the last attempt's, where there was one.
 bool Exchange::choose_upstream() noexcept {
     const TimePoint now = worker_.ring().now();
-    const Choice choice{.random = worker_.random(), .now = now, .tried = retries_.tried()};
+    const bool by_client = route_->strategy == BalancingStrategy::ip_hash;
+    const Choice choice{.random = worker_.random(),
+                        .now = now,
+                        .client = by_client ? client_key(identity_.client()) : 0,
+                        .tried = retries_.tried()};
     while (const snapshot::Upstream* upstream = pick_upstream(*route_, choice)) {
         const auto admitted = upstream->live->circuit.admit(now);
         if (!admitted.yes) continue;  // another request has just taken the trial
