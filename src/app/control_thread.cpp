@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "control/config_file.hpp"
+#include "snapshot/eligible.hpp"
 
 namespace penstock::app {
 
@@ -74,6 +75,7 @@ void ControlThread::stop() {
             stopping_ = true;
             epochs_->release();
             if (api_server_ != nullptr) api_server_->stop();
+            prober_->stop();
         });
     }
     thread_.join();
@@ -117,6 +119,7 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     }
     ring_ = std::move(*ring);
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
+    start_probing();
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
     if (options.admin_listener >= 0) {
         api_ = std::make_unique<control::Api>(*configuration_,
@@ -130,20 +133,67 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
 
 void ControlThread::run() {
     while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 ||
-           reclaiming_) {
+           reclaiming_ || !prober_->stopped()) {
         ring_->wait(never);
         ring_->run_ready();
+        republish_changed();
         publisher_.settle_gates();
         if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0)
             io::spawn(reclaim_now_and_then());
     }
     api_server_.reset();
+    configuration_->on_route_published({});
+    prober_.reset();
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
 }
 
+// --- what becomes of backends ---
+
+void ControlThread::start_probing() {
+    prober_ = std::make_unique<control::HealthProber>(
+        *ring_, *configuration_,
+        [this](const control::Configuration::PublishedBackend& backend) { on_revived(backend); });
+    configuration_->on_route_published(
+        [this](const RouteConfig& config, const snapshot::Route& route) {
+            on_route_published(config, route);
+        });
+    for (const auto& [v_host, config] : configuration_->routes()) {
+        on_route_published(config, *configuration_->published(v_host));
+    }
+}
+
+/// Reported by a worker.
 void ControlThread::on_live_change(const snapshot::LiveChange& change) {
-    const std::string_view v_host = publisher_.live().v_host_of(change.backend);
-    if (change.kind == snapshot::LiveChange::Kind::died) configuration_->refresh(v_host);
+    const auto backend = configuration_->find(change.backend);
+    if (backend.upstream == nullptr) return;  // not published any more
+    health_log_.changed(change, backend.route->v_host, backend.upstream->authority, ring_->now());
+    if (change.kind != snapshot::LiveChange::Kind::died) return;
+    changed_.insert(backend.route->v_host);
+}
+
+/// Reported by the prober.
+void ControlThread::on_revived(const control::Configuration::PublishedBackend& backend) {
+    health_log_.revived(backend.route->v_host, backend.upstream->authority, ring_->now());
+    changed_.insert(backend.route->v_host);
+}
+
+void ControlThread::on_route_published(const RouteConfig& config, const snapshot::Route& route) {
+    prober_->look_at(config, route);
+    // Nobody is left who could serve them. The worker that saw the last one die has said so
+    // already, unless its request belonged to an earlier version of the route.
+    if (!snapshot::takes_requests(route, ring_->now()))
+        route.live->gate.answer_waiting(snapshot::AdmissionGate::Answer::no_backend);
+}
+
+void ControlThread::republish_changed() {
+    std::erase_if(changed_, [this](const std::string& v_host) {
+        const RouteConfig* config = configuration_->find(v_host);
+        if (config == nullptr || configuration_->refresh(v_host) != 0) return true;
+        // No room to publish: the sequence stays as it is, and workers pass over who is dead. Tried
+        // again at the next turn.
+        prober_->look_at(*config, *configuration_->published(v_host));
+        return false;
+    });
 }
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {

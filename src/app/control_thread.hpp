@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,8 @@
 #include "control/api_server.hpp"
 #include "control/configuration.hpp"
 #include "control/epoch_wait.hpp"
+#include "control/health_log.hpp"
+#include "control/health_prober.hpp"
 #include "control/store/memory.hpp"
 #include "io/ring.hpp"
 #include "snapshot/live_change.hpp"
@@ -62,7 +65,11 @@ class ControlThread {
     void run();
     io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
+    void start_probing();
     void on_live_change(const snapshot::LiveChange& change);
+    void on_revived(const control::Configuration::PublishedBackend& backend);
+    void on_route_published(const RouteConfig& config, const snapshot::Route& route);
+    void republish_changed();
 
     snapshot::Publisher& publisher_;
     control::MemoryStore store_;
@@ -71,6 +78,11 @@ class ControlThread {
     std::unique_ptr<control::EpochWait> epochs_;
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
+    std::unique_ptr<control::HealthProber> prober_;
+    control::HealthLog health_log_;
+    /// The vHosts of routes whose backends have died or come back in this turn: one publication
+    /// each.
+    std::set<std::string> changed_;
     std::thread thread_;
     unsigned calls_ = 0;
     bool stopping_ = false;

@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include <fmt/format.h>
+
 #include "base/assert.hpp"
 
 namespace penstock {
@@ -11,6 +13,15 @@ std::uint64_t unix_milliseconds() noexcept {
     ::clock_gettime(CLOCK_REALTIME, &wall);
     return static_cast<std::uint64_t>(wall.tv_sec) * 1'000 +
            static_cast<std::uint64_t>(wall.tv_nsec) / 1'000'000;
+}
+
+std::string rfc3339(std::uint64_t unix_ms) {
+    const auto seconds = static_cast<std::time_t>(unix_ms / 1'000);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       unix_ms % 1'000);
 }
 
 std::string_view HttpDate::at(TimePoint now) noexcept {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace penstock {
@@ -18,6 +19,9 @@ inline constexpr TimePoint never = TimePoint::max();
 
 /// Milliseconds since the Unix epoch.
 std::uint64_t unix_milliseconds() noexcept;
+
+/// "1994-11-06T08:49:37.000Z" (RFC 3339).
+std::string rfc3339(std::uint64_t unix_ms);
 
 /// The IMF-fixdate of RFC 9110 section 5.6.7, made anew at most once a second. One a thread.
 class HttpDate {

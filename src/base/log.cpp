@@ -1,12 +1,13 @@
 #include "base/log.hpp"
 
 #include <atomic>
-#include <ctime>
 #include <iterator>
 #include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include "base/clock.hpp"
 
 namespace penstock {
 
@@ -32,26 +33,17 @@ void append_json_string(std::string& line, std::string_view text) {
     line += '"';
 }
 
-std::string timestamp() {
-    timespec wall{};
-    ::clock_gettime(CLOCK_REALTIME, &wall);
-    std::tm parts{};
-    ::gmtime_r(&wall.tv_sec, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
-                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                       wall.tv_nsec / 1'000'000);
-}
-
 std::string render(LogLevel level, std::string_view message,
                    std::initializer_list<LogField> fields) {
     const bool json = line_format.load(std::memory_order_relaxed) == LogFormat::json;
     const std::string_view name = names[static_cast<std::size_t>(level)];
     std::string line;
     if (json) {
-        line = fmt::format(R"({{"time":"{}","level":"{}","message":)", timestamp(), name);
+        line = fmt::format(R"({{"time":"{}","level":"{}","message":)", rfc3339(unix_milliseconds()),
+                           name);
         append_json_string(line, message);
     } else {
-        line = fmt::format("{} {:<5} {}", timestamp(), name, message);
+        line = fmt::format("{} {:<5} {}", rfc3339(unix_milliseconds()), name, message);
     }
     for (const LogField& field : fields) {
         line += json ? ',' : ' ';

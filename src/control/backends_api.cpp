@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "control/backend_status.hpp"
 #include "control/preconditions.hpp"
 #include "control/problem.hpp"
 #include "control/routes_api.hpp"
-#include "model/json_writer.hpp"
 #include "model/route.hpp"
 #include "model/uuid.hpp"
 
@@ -42,10 +42,8 @@ Found find_backend(const Call& call) {
                                                    route->v_host, call.path.id))};
 }
 
-std::string representation_of(const Backend& backend) {
-    std::string json;
-    model::write_backend(json, backend);
-    return json;
+Representation represent(const Call& call, const Found& found) {
+    return control::represent(call.configuration, *found.route, found.backend());
 }
 
 /// Checks the draft as the last backend of a route whose others are `others`. Afterwards the draft
@@ -64,18 +62,25 @@ void check_among(RouteConfig others, BackendDraft& draft) {
     model::add_new(draft.errors, std::move(whole.errors));
 }
 
-/// Puts the route in force and answers with its backend.
-ApiResponse apply(const Call& call, RouteConfig route, const Backend& backend, Status status) {
+ApiResponse answer_with(Representation shown, Status status) {
     ApiResponse response;
     response.status = status;
-    response.body = representation_of(backend);
-    response.fields.emplace_back("ETag", entity_tag(response.body));
+    response.body = std::move(shown.json);
+    response.fields.emplace_back("ETag", std::move(shown.tag));
+    return response;
+}
+
+/// Puts the route in force and answers with its backend at `index`.
+ApiResponse apply(const Call& call, const RouteConfig& route, std::size_t index, Status status) {
+    const auto outcome = call.configuration.put(route, call.mode());
+    if (!outcome) return refused(outcome.error());
+    const Backend& backend = route.backends[index];
+    ApiResponse response =
+        answer_with(control::represent(call.configuration, route, backend), status);
     if (status == Status::created) {
         response.fields.emplace_back("Location", "/api/v1/routes/" + percent_encode(route.v_host) +
                                                      "/backends/" + percent_encode(backend.id));
     }
-    const auto outcome = call.configuration.put(std::move(route), call.mode());
-    if (!outcome) return refused(outcome.error());
     response.wait_for_epoch = *outcome;
     return response;
 }
@@ -91,19 +96,16 @@ ApiResponse create_backend(const Call& call) {
     if (!draft->errors.empty()) return problem(draft->errors);
     if (draft->value.id.empty()) draft->value.id = model::make_uuid();
     RouteConfig changed = *route;
-    changed.backends.push_back(draft->value);
-    return apply(call, std::move(changed), draft->value, Status::created);
+    changed.backends.push_back(std::move(draft->value));
+    return apply(call, changed, changed.backends.size() - 1, Status::created);
 }
 
 ApiResponse get_backend(const Call& call) {
     const Found found = find_backend(call);
     if (found.route == nullptr) return found.missing;
-    ApiResponse response;
-    response.body = representation_of(found.backend());
-    const std::string tag = entity_tag(response.body);
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
-    response.fields.emplace_back("ETag", tag);
-    return response;
+    Representation shown = represent(call, found);
+    if (auto failed = failed_precondition(call.request, shown.tag)) return *failed;
+    return answer_with(std::move(shown), Status::ok);
 }
 
 ApiResponse patch_backend(const Call& call) {
@@ -119,21 +121,44 @@ ApiResponse patch_backend(const Call& call) {
     changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
     check_among(changed, *draft);
     if (!draft->errors.empty()) return problem(draft->errors);
-    const std::string tag = entity_tag(representation_of(found.backend()));
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
     changed.backends.insert(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index),
-                            draft->value);
-    return apply(call, std::move(changed), draft->value, Status::ok);
+                            std::move(draft->value));
+    return apply(call, changed, found.index, Status::ok);
 }
 
 ApiResponse delete_backend(const Call& call) {
     const Found found = find_backend(call);
     if (found.route == nullptr) return found.missing;
-    const std::string tag = entity_tag(representation_of(found.backend()));
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+    if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
     RouteConfig changed = *found.route;
     changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
     const auto outcome = call.configuration.put(std::move(changed), call.mode());
+    if (!outcome) return refused(outcome.error());
+    ApiResponse response;
+    response.status = Status::no_content;
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+ApiResponse begin_maintenance(const Call& call) {
+    const Found found = find_backend(call);
+    if (found.route == nullptr) return found.missing;
+    if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
+    const auto outcome =
+        call.configuration.set_maintenance(found.route->v_host, found.backend(), true, call.mode());
+    if (!outcome) return refused(outcome.error());
+    ApiResponse response = answer_with(represent(call, found), Status::ok);
+    response.wait_for_epoch = *outcome;
+    return response;
+}
+
+ApiResponse end_maintenance(const Call& call) {
+    const Found found = find_backend(call);
+    if (found.route == nullptr) return found.missing;
+    if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
+    const auto outcome = call.configuration.set_maintenance(found.route->v_host, found.backend(),
+                                                            false, call.mode());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;

@@ -12,5 +12,9 @@ ApiResponse create_backend(const Call& call);
 ApiResponse get_backend(const Call& call);
 ApiResponse patch_backend(const Call& call);
 ApiResponse delete_backend(const Call& call);
+/// POST .../dead: 200 with the backend; its requests under way finish, new ones it gets none.
+ApiResponse begin_maintenance(const Call& call);
+/// DELETE .../dead: 204; also puts one back that was found dead by requests.
+ApiResponse end_maintenance(const Call& call);
 
 }  // namespace penstock::control

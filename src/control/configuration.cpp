@@ -15,9 +15,8 @@ using snapshot::RouteChange;
 
 namespace {
 
-/// A mark belongs to what is at an address: an id that moves to another one starts without it.
-std::string maintenance_key(const std::string& v_host, const Backend& backend) {
-    return v_host + ' ' + model::authority_of(backend.hostname, backend.port);
+std::string authority_of(const Backend& backend) {
+    return model::authority_of(backend.hostname, backend.port);
 }
 
 }  // namespace
@@ -29,7 +28,7 @@ Configuration::Outcome Configuration::load() {
     }
     std::vector<RouteChange> changes;
     for (const RouteConfig& route : *stored) changes.push_back(change_to(route));
-    const std::uint64_t epoch = publisher_.publish(changes);
+    const std::uint64_t epoch = publish(changes);
     for (RouteConfig& route : *stored) remember(std::move(route));
     return epoch;
 }
@@ -48,6 +47,7 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
     forget(route.v_host);
+    forget_marks(route.v_host, &route);
     remember(std::move(route));
     return outcome;
 }
@@ -57,7 +57,9 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mod
     if (mode == Mode::check) return std::uint64_t{0};
     const RouteChange change{v_host, nullptr};
     auto outcome = commit(std::span(&change, 1));
-    if (outcome) forget(change.v_host);
+    if (!outcome) return outcome;
+    forget(change.v_host);
+    forget_marks(change.v_host, nullptr);
     return outcome;
 }
 
@@ -75,6 +77,7 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     }
     auto outcome = commit(changes);
     if (!outcome) return outcome;
+    for (const auto& [v_host, route] : wanted) forget_marks(v_host, route);
     routes_.clear();
     hosts_.clear();
     ids_.clear();
@@ -84,13 +87,17 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
 
 Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
                                                       const Backend& backend, bool on, Mode mode) {
-    if (mode == Mode::check || in_maintenance(v_host, backend) == on) return std::uint64_t{0};
-    const std::string key = maintenance_key(v_host, backend);
+    if (mode == Mode::check) return std::uint64_t{0};
+    if (in_maintenance(v_host, backend) == on) {
+        if (!on && revive(v_host, backend)) return refresh(v_host);
+        return std::uint64_t{0};
+    }
+    const std::string authority = authority_of(backend);
     const auto set = [&](bool marked) {
         if (marked)
-            maintenance_.insert(key);
-        else
-            maintenance_.erase(key);
+            maintenance_[v_host].insert(authority);
+        else if (Marks& marks = maintenance_[v_host]; marks.erase(authority) > 0 && marks.empty())
+            maintenance_.erase(v_host);
     };
     set(on);
     const RouteChange change = change_to(*find(v_host));
@@ -100,14 +107,55 @@ Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
 }
 
 bool Configuration::in_maintenance(const std::string& v_host, const Backend& backend) const {
-    return maintenance_.contains(maintenance_key(v_host, backend));
+    const auto marks = maintenance_.find(v_host);
+    return marks != maintenance_.end() && marks->second.contains(authority_of(backend));
+}
+
+/// True where any address of the backend was dead and is not any more.
+bool Configuration::revive(const std::string& v_host, const Backend& backend) {
+    bool revived = false;
+    for (const snapshot::Upstream& upstream : published(v_host)->upstreams) {
+        if (upstream.authority != authority_of(backend)) continue;
+        snapshot::BackendHealth& health = upstream.live->health;
+        // A failure that comes meanwhile is no reason to refuse an administrator.
+        while (health.view().state == snapshot::HealthState::dead)
+            revived = health.revive(health.view().epoch) || revived;
+    }
+    return revived;
+}
+
+void Configuration::forget_marks(const std::string& v_host, const RouteConfig* route) {
+    const auto marks = maintenance_.find(v_host);
+    if (marks == maintenance_.end()) return;
+    Marks kept;
+    if (route != nullptr) {
+        for (const Backend& backend : route->backends) {
+            std::string authority = authority_of(backend);
+            if (marks->second.contains(authority)) kept.insert(std::move(authority));
+        }
+    }
+    if (kept.empty())
+        maintenance_.erase(marks);
+    else
+        marks->second = std::move(kept);
 }
 
 std::uint64_t Configuration::refresh(std::string_view v_host) {
     const RouteConfig* route = find(v_host);
     if (route == nullptr || !publisher_.has_room(1)) return 0;
     const RouteChange change = change_to(*route);
-    return publisher_.publish(std::span(&change, 1));
+    return publish(std::span(&change, 1));
+}
+
+Configuration::PublishedBackend Configuration::find(snapshot::BackendName backend) const {
+    const std::string v_host(publisher_.live().v_host_of(backend));
+    const RouteConfig* config = find(v_host);
+    const snapshot::Route* route = published(v_host);
+    if (config == nullptr || route == nullptr) return {};
+    for (const snapshot::Upstream& upstream : route->upstreams) {
+        if (snapshot::name_of(*upstream.live) == backend) return {config, route, &upstream};
+    }
+    return {};
 }
 
 std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& route) const {
@@ -149,7 +197,17 @@ Configuration::Outcome Configuration::commit(std::span<const RouteChange> change
     if (const auto committed = store_.commit(changes); !committed) {
         return Failure{Refusal{http::Status::insufficient_storage, committed.error().message, {}}};
     }
-    return publisher_.publish(changes);
+    return publish(changes);
+}
+
+std::uint64_t Configuration::publish(std::span<const RouteChange> changes) {
+    const std::uint64_t epoch = publisher_.publish(changes);
+    if (!route_published_) return epoch;
+    for (const RouteChange& change : changes) {
+        if (change.config != nullptr)
+            route_published_(*change.config, *publisher_.find(change.v_host));
+    }
+    return epoch;
 }
 
 void Configuration::forget(std::string_view v_host) {

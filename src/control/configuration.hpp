@@ -4,6 +4,7 @@
 // store, then published; the epoch it returns has passed when every worker serves it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -55,14 +56,24 @@ class Configuration {
     /// Makes these the only routes, in one publication. They come from model::parse_config().
     Outcome replace_all(std::vector<RouteConfig> routes, Mode mode = Mode::apply);
     /// Takes a backend of a route out of use, or back into it (POST and DELETE .../dead). Both
-    /// exist.
+    /// exist. Back into it also revives one that requests found dead.
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
                             Mode mode = Mode::apply);
     bool in_maintenance(const std::string& v_host, const Backend& backend) const;
 
     /// Publishes the route anew because its backends' state has changed; nothing is stored. 0 where
-    /// there is no such route.
+    /// there is no such route, or no room (Publisher::has_room).
     std::uint64_t refresh(std::string_view v_host);
+    /// Called with each route that has been published.
+    using RoutePublished = std::function<void(const RouteConfig&, const snapshot::Route&)>;
+    void on_route_published(RoutePublished callback) { route_published_ = std::move(callback); }
+    /// A backend's address where it is published still.
+    struct PublishedBackend {
+        const RouteConfig* config = nullptr;  // null: it is not
+        const snapshot::Route* route = nullptr;
+        const snapshot::Upstream* upstream = nullptr;
+    };
+    PublishedBackend find(snapshot::BackendName backend) const;
     /// The route as published, with its live state; null where there is none.
     const snapshot::Route* published(const std::string& v_host) const {
         return publisher_.find(v_host);
@@ -70,11 +81,17 @@ class Configuration {
 
   private:
     using Names = std::unordered_map<std::string, std::string>;  // to the vHost that has it
+    /// The host:port of what is in maintenance: an id that moves elsewhere starts without a mark.
+    using Marks = std::set<std::string>;
 
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
     Outcome commit(std::span<const snapshot::RouteChange> changes);
+    std::uint64_t publish(std::span<const snapshot::RouteChange> changes);
+    /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
+    void forget_marks(const std::string& v_host, const RouteConfig* route);
+    bool revive(const std::string& v_host, const Backend& backend);
     void forget(std::string_view v_host);
     void remember(RouteConfig route);
 
@@ -83,7 +100,8 @@ class Configuration {
     Routes routes_;
     Names hosts_;  // vHosts and aliases
     Names ids_;
-    std::set<std::string> maintenance_;  // by maintenance_key()
+    std::map<std::string, Marks> maintenance_;  // by vHost
+    RoutePublished route_published_;
 };
 
 }  // namespace penstock::control

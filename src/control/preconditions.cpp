@@ -10,9 +10,19 @@ namespace penstock::control {
 namespace {
 
 enum class Comparison { strong, weak };
+enum class Part { all, configured };
+
+/// A tag without its second part and its last quote.
+std::string_view configured_part(std::string_view tag) {
+    return tag.substr(0, tag.find_first_of(".\"", 1));
+}
+
+bool same(std::string_view a, std::string_view b, Part part) {
+    return part == Part::all ? a == b : configured_part(a) == configured_part(b);
+}
 
 /// True where `list`, an If-Match or If-None-Match, names `tag`. Commas may stand inside a tag.
-bool names(std::string_view list, std::string_view tag, Comparison comparison) {
+bool names(std::string_view list, std::string_view tag, Comparison comparison, Part part) {
     if (list == "*") return !tag.empty();
     std::size_t at = 0;
     while ((at = list.find('"', at)) != std::string_view::npos) {
@@ -20,7 +30,7 @@ bool names(std::string_view list, std::string_view tag, Comparison comparison) {
         if (end == std::string_view::npos) return false;
         const bool weak = at >= 2 && list.substr(at - 2, 2) == "W/";
         const bool comparable = comparison == Comparison::weak || !weak;
-        if (comparable && list.substr(at, end + 1 - at) == tag) return true;
+        if (comparable && same(list.substr(at, end + 1 - at), tag, part)) return true;
         at = end + 1;
     }
     return false;
@@ -34,13 +44,22 @@ std::string entity_tag(std::string_view representation) {
                        hash_bytes(representation, 2));
 }
 
+std::string entity_tag(std::string_view configured, std::string_view representation) {
+    const std::string first = entity_tag(configured);
+    const std::string second = entity_tag(representation);
+    return first.substr(0, first.size() - 1) + '.' + second.substr(1);
+}
+
 std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::string_view tag) {
     const bool is_read = request.method == "GET" || request.method == "HEAD";
-    if (request.if_match && !names(*request.if_match, tag, Comparison::strong)) {
+    const Part part = is_read ? Part::all : Part::configured;
+    if (request.if_match && !names(*request.if_match, tag, Comparison::strong, part)) {
         return problem(http::Status::precondition_failed,
                        "It has changed meanwhile, or does not exist.");
     }
-    if (!request.if_none_match || !names(*request.if_none_match, tag, Comparison::weak)) return {};
+    if (!request.if_none_match || !names(*request.if_none_match, tag, Comparison::weak, part)) {
+        return {};
+    }
     if (!is_read) {
         return problem(http::Status::precondition_failed,
                        "It exists already, in the form that was named.");

@@ -14,9 +14,12 @@ namespace penstock::control {
 
 /// A strong entity tag, quotes included, of exactly these bytes.
 std::string entity_tag(std::string_view representation);
+/// One of two parts: what a write could change, and everything that is shown.
+std::string entity_tag(std::string_view configured, std::string_view representation);
 
 /// The answer where a precondition of the request fails (412, or 304 for GET and HEAD); empty where
-/// the request is to be done. `tag` is the current representation's; empty: there is none.
+/// the request is to be done. `tag` is the current representation's; empty: there is none. Reads
+/// compare the whole tag; writes its first part, so that they do not fail because a backend died.
 std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::string_view tag);
 
 }  // namespace penstock::control

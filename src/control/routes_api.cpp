@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "control/backend_status.hpp"
 #include "control/preconditions.hpp"
 #include "control/problem.hpp"
 #include "model/host_pattern.hpp"
@@ -25,15 +26,9 @@ std::string location_of(const RouteConfig& route) {
     return "/api/v1/routes/" + percent_encode(route.v_host);
 }
 
-std::string representation_of(const RouteConfig& route) {
-    std::string json;
-    model::write_route(json, route);
-    return json;
-}
-
 /// Empty for no route, so that no entity tag matches it.
-std::string tag_of(const RouteConfig* route) {
-    return route == nullptr ? std::string() : entity_tag(representation_of(*route));
+std::string tag_of(const Call& call, const RouteConfig* route) {
+    return route == nullptr ? std::string() : represent(call.configuration, *route).tag;
 }
 
 /// The path names the route: the body may repeat the name, but not contradict it.
@@ -72,28 +67,29 @@ ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before)
     RouteConfig& route = draft.value;
     if (before != nullptr) inherit_ids(route, *before);
     model::complete_ids(route);
-    if (auto failed = failed_precondition(call.request, tag_of(before))) return *failed;
+    if (auto failed = failed_precondition(call.request, tag_of(call, before))) return *failed;
+    const bool creates = before == nullptr;
+    const auto outcome = call.configuration.put(route, call.mode());
+    if (!outcome) return refused(outcome.error());
 
+    Representation shown = represent(call.configuration, route);
     ApiResponse response;
-    response.status = before == nullptr ? Status::created : Status::ok;
-    response.body = representation_of(route);
-    if (before == nullptr) response.fields.emplace_back("Location", location_of(route));
+    response.wait_for_epoch = *outcome;
+    response.status = creates ? Status::created : Status::ok;
+    response.body = std::move(shown.json);
+    if (creates) response.fields.emplace_back("Location", location_of(route));
     // RFC 9110 section 9.3.4: no validator in the answer to a PUT that stored something else.
     if (call.request.method != "PUT" || call.request.body == response.body) {
-        response.fields.emplace_back("ETag", entity_tag(response.body));
+        response.fields.emplace_back("ETag", std::move(shown.tag));
     }
-    const auto outcome = call.configuration.put(std::move(route), call.mode());
-    if (!outcome) return refused(outcome.error());
-    response.wait_for_epoch = *outcome;
     return response;
 }
 
-ApiResponse represented(const Call& call, std::string json) {
-    const std::string tag = entity_tag(json);
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
+ApiResponse represented(const Call& call, Representation shown) {
+    if (auto failed = failed_precondition(call.request, shown.tag)) return *failed;
     ApiResponse response;
-    response.fields.emplace_back("ETag", tag);
-    response.body = std::move(json);
+    response.fields.emplace_back("ETag", std::move(shown.tag));
+    response.body = std::move(shown.json);
     return response;
 }
 
@@ -123,10 +119,11 @@ ApiResponse list_routes(const Call& call) {
     std::string json = "[";
     for (; at != routes.end() && left > 0; ++at, --left) {
         if (json.size() > 1) json += ',';
-        model::write_route(json, at->second);
+        model::write_route(json, at->second, statuses_of(call.configuration, at->second));
     }
     json += ']';
-    ApiResponse response = represented(call, std::move(json));
+    std::string tag = entity_tag(json);
+    ApiResponse response = represented(call, {std::move(json), std::move(tag)});
     response.fields.emplace_back("X-Total-Count", std::to_string(routes.size()));
     return response;
 }
@@ -146,7 +143,7 @@ ApiResponse create_route(const Call& call) {
 ApiResponse get_route(const Call& call) {
     const RouteConfig* route = route_of(call);
     if (route == nullptr) return no_such_route(call);
-    return represented(call, representation_of(*route));
+    return represented(call, represent(call.configuration, *route));
 }
 
 ApiResponse replace_route(const Call& call) {
@@ -168,7 +165,7 @@ ApiResponse patch_route(const Call& call) {
 ApiResponse delete_route(const Call& call) {
     const RouteConfig* route = route_of(call);
     if (route == nullptr) return no_such_route(call);
-    if (auto failed = failed_precondition(call.request, tag_of(route))) return *failed;
+    if (auto failed = failed_precondition(call.request, tag_of(call, route))) return *failed;
     const auto outcome = call.configuration.remove(route->v_host, call.mode());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;

@@ -130,18 +130,44 @@ class ObjectWriter {
     bool first_ = true;
 };
 
+struct BackendsWithStatus {
+    const std::vector<Backend>& backends;
+    std::span<const BackendStatus> statuses;
+};
+
+void write(Sink sink, const BackendsWithStatus& all) {
+    sink.out += '[';
+    for (std::size_t i = 0; i < all.backends.size(); ++i) {
+        if (i > 0) sink.out += ',';
+        const bool known = i < all.statuses.size();
+        write_backend(sink.out, all.backends[i], known ? all.statuses[i] : BackendStatus{});
+    }
+    sink.out += ']';
+}
+
+/// Backends come with their run-time state.
+class RouteWriter : public ObjectWriter {
+  public:
+    RouteWriter(Sink sink, std::span<const BackendStatus> statuses)
+        : ObjectWriter(sink), statuses_(statuses) {}
+
+    using ObjectWriter::operator();
+    void operator()(std::string_view name, const std::vector<Backend>& backends) {
+        ObjectWriter::operator()(name, BackendsWithStatus{backends, statuses_});
+    }
+
+  private:
+    std::span<const BackendStatus> statuses_;
+};
+
 template <class T>
 requires requires(const T& t, ObjectWriter& writer) {
     visit_fields(t, writer);
 }
 void write(Sink sink, const T& value) {
-    if constexpr (std::is_same_v<T, Backend>) {
-        write_backend(sink.out, value);
-    } else {
-        ObjectWriter writer(sink);
-        visit_fields(value, writer);
-        writer.close();
-    }
+    ObjectWriter writer(sink);
+    visit_fields(value, writer);
+    writer.close();
 }
 
 }  // namespace
@@ -156,8 +182,11 @@ void write_backend(std::string& out, const Backend& backend, const BackendStatus
     writer.close();
 }
 
-void write_route(std::string& out, const RouteConfig& route) {
-    write(Sink{out}, route);
+void write_route(std::string& out, const RouteConfig& route,
+                 std::span<const BackendStatus> statuses) {
+    RouteWriter writer(Sink{out}, statuses);
+    visit_fields(route, writer);
+    writer.close();
 }
 
 }  // namespace penstock::model

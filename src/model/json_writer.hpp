@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,13 +18,17 @@ void write_string(std::string& out, std::string_view text);
 
 /// What a backend is doing, beside what it is configured to be.
 struct BackendStatus {
-    bool is_dead = false;
+    bool is_dead = false;                   ///< dead or in maintenance: it takes no new requests
     std::optional<std::string> dead_since;  ///< RFC 3339
-    std::uint32_t failure_count = 0;
+    std::uint64_t failure_count = 0;        ///< since it was last revived or put back
     std::string_view state = "alive";
+
+    bool operator==(const BackendStatus&) const = default;
 };
 
 void write_backend(std::string& out, const Backend& backend, const BackendStatus& status = {});
-void write_route(std::string& out, const RouteConfig& route);
+/// `statuses`: by place in the route's backends; empty: all are alive.
+void write_route(std::string& out, const RouteConfig& route,
+                 std::span<const BackendStatus> statuses = {});
 
 }  // namespace penstock::model

@@ -31,7 +31,6 @@ struct Unsupported {
 };
 
 using Route = RouteConfig;
-using Health = HealthConfig;
 
 bool has_name(const Backend& backend) {
     return !is_address(backend.hostname) && backend.hostname != "localhost";
@@ -40,11 +39,6 @@ bool has_name(const Backend& backend) {
 constexpr std::array route_table{
     Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
-    Unsupported<Route>{"/health/maxFails", changed<Route, &Route::health, &Health::max_fails>},
-    Unsupported<Route>{"/health/failWindow", changed<Route, &Route::health, &Health::fail_window>},
-    Unsupported<Route>{"/health/recheck", changed<Route, &Route::health, &Health::recheck>},
-    Unsupported<Route>{"/health/probe", changed<Route, &Route::health, &Health::probe>},
-    Unsupported<Route>{"/circuit", changed<Route, &Route::circuit>},
     Unsupported<Route>{"/ssl", changed<Route, &Route::ssl>},
 };
 

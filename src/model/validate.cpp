@@ -112,7 +112,14 @@ void check_limits(const RouteConfig& route, Findings& findings) {
 
 void check_health(const RouteConfig& route, Findings& findings) {
     check_duration(route.health.fail_window, "/health/failWindow", findings);
-    check_duration(route.health.recheck, "/health/recheck", findings);
+    if (route.health.max_fails > most_fails)
+        findings.add("/health/maxFails", fmt::format("must be from 0 to {}", most_fails));
+    if (route.health.recheck < shortest_recheck) {
+        findings.add("/health/recheck",
+                     fmt::format("must be at least {}", format_duration(shortest_recheck)));
+    } else {
+        check_duration(route.health.recheck, "/health/recheck", findings);
+    }
     check_duration(route.health.probe.timeout, "/health/probe/timeout", findings);
     const auto& path = route.health.probe.path;
     const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f || c == '#'; };
@@ -126,7 +133,12 @@ void check_health(const RouteConfig& route, Findings& findings) {
     }
     if (route.circuit->min_requests == 0)
         findings.add("/circuit/minRequests", "must be at least 1");
-    check_duration(route.circuit->window, "/circuit/window", findings);
+    if (route.circuit->window < shortest_circuit_window ||
+        route.circuit->window > longest_circuit_window) {
+        findings.add("/circuit/window",
+                     fmt::format("must be from {} to {}", format_duration(shortest_circuit_window),
+                                 format_duration(longest_circuit_window)));
+    }
     check_duration(route.circuit->open, "/circuit/open", findings);
 }
 

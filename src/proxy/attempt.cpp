@@ -1,7 +1,5 @@
 #include "proxy/attempt.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include <netinet/in.h>
@@ -18,9 +16,6 @@ using snapshot::CircuitBreaker;
 using snapshot::LiveChange;
 
 namespace {
-
-/// The series remember no longer than this.
-constexpr unsigned longest_window_seconds = 60;
 
 LiveChange::Kind kind_of(CircuitBreaker::Change change) noexcept {
     switch (change) {
@@ -130,12 +125,10 @@ void Attempt::failed(AttemptFailure failure, int error) noexcept {
 void Attempt::record_error() noexcept {
     if (!route_.circuit || std::exchange(counts_as_error_, true)) return;
     const TimePoint now = worker_.ring().now();
-    const auto window = std::chrono::ceil<std::chrono::seconds>(route_.circuit->window).count();
-    const auto seconds =
-        static_cast<unsigned>(std::min<std::int64_t>(window, longest_window_seconds));
+    CircuitBreaker& circuit = upstream_.live->circuit;
+    const unsigned seconds = circuit.counted_seconds(*route_.circuit, now);
     const std::uint64_t requests = upstream_.live->series.recent_requests(seconds, now);
-    tell(upstream_.live->circuit.record_failure(*route_.circuit, std::exchange(is_trial_, false),
-                                                requests, now));
+    tell(circuit.record_failure(*route_.circuit, std::exchange(is_trial_, false), requests, now));
 }
 
 void Attempt::tell(CircuitBreaker::Change change) const noexcept {

@@ -1,15 +1,20 @@
 // BackendHealth: whether a backend is alive, for every worker at once (SPEC section 6).
 //
-// SKELETON: replaced by the health work; the interface is what others build on.
+// One word {epoch, failures, state}: of all who report failures exactly one makes the backend dead,
+// and what was learned before the newest failure cannot revive it. Workers report failures, the
+// control thread revives and sets maintenance; anyone may look.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "base/clock.hpp"
+#include "snapshot/failure_times.hpp"
 
 namespace penstock::snapshot {
 
+/// Dead: found so by requests, until a probe succeeds. Maintenance: taken out by an administrator,
+/// until put back.
 enum class HealthState : std::uint8_t { alive, dead, maintenance };
 
 struct HealthLimits {
@@ -19,9 +24,9 @@ struct HealthLimits {
 
 struct HealthView {
     HealthState state = HealthState::alive;
-    std::uint32_t failures = 0;            // since it was last alive and well
-    std::uint64_t dead_since_unix_ms = 0;  // 0: it is not dead
-    std::uint32_t epoch = 0;               // of the present state; changes with every new failure
+    std::uint32_t failures = 0;            // since it was last revived or put back
+    std::uint64_t dead_since_unix_ms = 0;  // or in maintenance since; 0: it is alive
+    std::uint32_t epoch = 0;  // changes with every new failure and every change of state
 };
 
 class BackendHealth {
@@ -29,19 +34,51 @@ class BackendHealth {
     // Worker threads.
 
     /// One relaxed load.
-    bool is_alive() const noexcept { return alive_.load(std::memory_order_relaxed); }
-    /// True for the one caller whose report made it dead.
-    bool record_failure(const HealthLimits&, TimePoint /*now*/) noexcept { return false; }
+    bool is_alive() const noexcept {
+        return state_of(word_.load(std::memory_order_relaxed)) == HealthState::alive;
+    }
+    /// True for the one caller whose report made it dead: there have been limits.max_fails failures
+    /// within limits.fail_window, this one included.
+    bool record_failure(const HealthLimits& limits, TimePoint now) noexcept;
+
+    // Any thread.
+
+    HealthView view() const noexcept;
 
     // Control thread.
 
-    HealthView view() const noexcept { return {}; }
     /// False where it is not dead, or has failed anew since `epoch` was read.
-    bool revive(std::uint32_t /*epoch*/) noexcept { return false; }
-    void set_maintenance(bool on) noexcept { alive_.store(!on, std::memory_order_relaxed); }
+    bool revive(std::uint32_t epoch) noexcept;
+    /// Does nothing where it is so already; a dead backend stays dead where `on` is false. Put
+    /// back, it is alive and its failures start anew.
+    void set_maintenance(bool on) noexcept;
 
   private:
-    std::atomic<bool> alive_{true};
+    // From the lowest bit: the state (2), the failures (30), the epoch (32).
+    static constexpr unsigned state_bits = 2;
+    static constexpr unsigned failure_bits = 30;
+    static constexpr std::uint32_t most_failures = (1u << failure_bits) - 1;
+
+    static HealthState state_of(std::uint64_t word) noexcept {
+        return static_cast<HealthState>(word & ((1u << state_bits) - 1));
+    }
+    static std::uint32_t failures_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> state_bits) & most_failures;
+    }
+    static std::uint32_t epoch_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> (state_bits + failure_bits));
+    }
+    /// The word that follows one of `epoch`.
+    static std::uint64_t next_word(std::uint32_t epoch, std::uint32_t failures,
+                                   HealthState state) noexcept {
+        return std::uint64_t{epoch + 1} << (state_bits + failure_bits) |
+               std::uint64_t{failures} << state_bits | static_cast<std::uint64_t>(state);
+    }
+    bool are_too_many(const HealthLimits& limits, TimePoint now) const noexcept;
+
+    std::atomic<std::uint64_t> word_{0};
+    std::atomic<std::uint64_t> since_unix_ms_{0};  // of the last time it stopped being alive
+    FailureTimes times_;                           // used where max_fails is above 1
 };
 
 }  // namespace penstock::snapshot

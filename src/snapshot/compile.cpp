@@ -103,6 +103,7 @@ std::unique_ptr<Route> compile(const RouteConfig& config, std::span<const Backen
     route->request_edits = FieldEdits(config.headers, config.v_host);
     route->response_edits = FieldEdits(config.response_headers, config.v_host);
     route->live = registry.hold_route(config.v_host);
+    route->live->newest.store(route.get(), std::memory_order_relaxed);
     if (!route->is_gated) ++route->live->ungated_versions;
 
     add_upstreams(*route, config, states, registry);

@@ -24,6 +24,8 @@ struct alignas(64) RouteLive {
 
     /// Next place in the ROUND_ROBIN sequence, shared by all workers so that the cycle is exact.
     std::atomic<std::uint64_t> cursor{0};
+    /// The version compiled last; only to be compared with.
+    std::atomic<const void*> newest{nullptr};
     /// How many versions of the route without a limit have not been freed; the control thread's.
     std::uint32_t ungated_versions = 0;
     SeriesSet series;

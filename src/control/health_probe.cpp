@@ -1,0 +1,62 @@
+#include "control/health_probe.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "http/h1/writer.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+/// Past this many 1xx it is no answer.
+constexpr int most_interim = 16;
+
+/// A connect to a dead port of this machine's own can meet itself there (RFC 9293 section 3.5's
+/// simultaneous open).
+bool met_itself(const io::Socket& socket) {
+    const auto own = net::Address::local_of(socket.fd());
+    return own.endpoint() == net::Address::peer_of(socket.fd()).endpoint();
+}
+
+}  // namespace
+
+io::Task<bool> HealthProbe::run() {
+    auto made = ring_.connect_socket(target_.address.family());
+    if (!made) co_return false;  // a want of ours; it is asked again in time
+    socket_ = *made;
+    const TimePoint deadline = ring_.now() + target_.timeout;
+    const int error =
+        co_await socket_->connect(target_.address.data(), target_.address.size(), deadline);
+    bool lives = error == 0 && !met_itself(*socket_);
+    if (lives && target_.path) lives = co_await ask(deadline);
+    socket_->close();
+    socket_ = nullptr;
+    co_return lives;
+}
+
+io::Task<bool> HealthProbe::ask(TimePoint deadline) {
+    request_ = fmt::format(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: penstock-probe\r\nAccept: */*\r\n"
+        "Connection: close\r\n\r\n",
+        *target_.path, target_.host);
+    iovec piece = http::h1::piece_of(request_);
+    const int error = co_await socket_->send(&piece, 1, target_.timeout);
+    if (error != 0) co_return false;
+    http::h1::MessageReader reader(*socket_, http::h1::Parser::Role::responses);
+    http::ResponseHead response;
+    for (int heads = 0; heads < most_interim; ++heads) {
+        const http::h1::ReadResult read =
+            co_await reader.read_response(response, http::Method::get, deadline);
+        if (!read.ok()) co_return false;
+        if (!response.is_interim()) co_return response.status >= 200 && response.status < 400;
+    }
+    co_return false;
+}
+
+void HealthProbe::interrupt() noexcept {
+    if (socket_ != nullptr) socket_->interrupt(ECANCELED);
+}
+
+}  // namespace penstock::control

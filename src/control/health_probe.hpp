@@ -1,0 +1,47 @@
+// HealthProbe: asks a dead backend once whether it lives again: by connecting, or by a GET (SPEC
+// section 6).
+//
+// A coroutine of the control thread's loop, on a connection of its own that ends with it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "http/h1/reader.hpp"
+#include "io/ring.hpp"
+#include "io/task.hpp"
+#include "net/address.hpp"
+
+namespace penstock::control {
+
+struct ProbeTarget {
+    net::Address address;
+    std::optional<std::string> path;  // GET it; empty: the connection is the answer
+    std::string host;                 // the request's Host
+    Duration timeout{};               // connecting and answering together
+};
+
+class HealthProbe {
+  public:
+    HealthProbe(io::Ring& ring, ProbeTarget target) : ring_(ring), target_(std::move(target)) {}
+    HealthProbe(const HealthProbe&) = delete;
+    HealthProbe& operator=(const HealthProbe&) = delete;
+
+    /// Once. True where it accepted the connection or, with a path, gave a well-formed answer of
+    /// 2xx or 3xx, in time.
+    io::Task<bool> run();
+    /// run() ends soon, with false.
+    void interrupt() noexcept;
+
+  private:
+    io::Task<bool> ask(TimePoint deadline);
+
+    io::Ring& ring_;
+    ProbeTarget target_;
+    std::string request_;
+    io::Socket* socket_ = nullptr;
+};
+
+}  // namespace penstock::control
