@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <penstock/config.hpp>
@@ -78,6 +79,8 @@ class Configuration {
     const snapshot::Route* published(const std::string& v_host) const {
         return publisher_.find(v_host);
     }
+    /// What the workers that serve it have counted beside that.
+    const snapshot::Totals& totals() const { return std::as_const(publisher_).totals(); }
 
   private:
     using Names = std::unordered_map<std::string, std::string>;  // to the vHost that has it

@@ -9,6 +9,7 @@
 #include "control/health_api.hpp"
 #include "control/problem.hpp"
 #include "control/routes_api.hpp"
+#include "control/stats_api.hpp"
 
 namespace penstock::control {
 
@@ -39,6 +40,8 @@ constexpr std::array endpoints{
     Endpoint{"DELETE", backend_path, delete_backend, QueryUse::dry_run},
     Endpoint{"POST", dead_path, begin_maintenance, QueryUse::dry_run},
     Endpoint{"DELETE", dead_path, end_maintenance, QueryUse::dry_run},
+    Endpoint{"GET", "/api/v1/stats", get_stats, QueryUse::paging},
+    Endpoint{"GET", "/api/v1/stats/:vHost", get_route_stats},
 };
 
 /// In the contract and not built yet: whoever builds one moves it to the table above.
@@ -56,8 +59,6 @@ constexpr std::array endpoints_to_come{
     Endpoint{"PUT", "/api/v1/config", not_built},
     Endpoint{"GET", "/api/v1/config/revisions", not_built},
     Endpoint{"POST", "/api/v1/config/rollback", not_built},
-    Endpoint{"GET", "/api/v1/stats", not_built},
-    Endpoint{"GET", "/api/v1/stats/:vHost", not_built},
     Endpoint{"GET", "/api/v1/events", not_built},
     Endpoint{"GET", "/metrics", not_built},
     Endpoint{"GET", "/openapi.json", not_built},

@@ -22,6 +22,7 @@
 #include "snapshot/reader.hpp"
 #include "snapshot/slot_pool.hpp"
 #include "snapshot/snapshot.hpp"
+#include "snapshot/totals.hpp"
 
 namespace penstock::snapshot {
 
@@ -49,8 +50,14 @@ class Publisher {
         registry_.on_backend_gone(std::move(callback));
     }
 
-    /// How many readers there will be at most; before anything is published.
-    void expect_workers(unsigned workers) noexcept { registry_.set_workers(workers); }
+    /// How many readers there will be at most; before anything is published or counted.
+    void expect_workers(unsigned workers) {
+        registry_.set_workers(workers);
+        totals_ = std::make_unique<Totals>(workers);
+    }
+    /// What workers count beside the routes' own series; see there for who may touch what.
+    Totals& totals() noexcept { return *totals_; }
+    const Totals& totals() const noexcept { return *totals_; }
 
     /// For a worker that is about to start; asleep until its first wake().
     Reader& add_reader();
@@ -129,6 +136,7 @@ class Publisher {
     }
     void free_route(const Route& route);
 
+    std::unique_ptr<Totals> totals_ = std::make_unique<Totals>(1);
     Publication published_;
     LiveRegistry registry_;
     SlotPool slots_;

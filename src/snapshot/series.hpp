@@ -1,25 +1,138 @@
-// Series: what one worker has counted of one route, one backend or everything.
+// Series: what one worker has counted of one route, one backend or everything; SeriesSet: that of
+// every worker.
 //
-// SKELETON: replaced by the statistics work; the interface is what others build on.
+// A Series is written by its worker alone, with plain loads and stores, and read by any thread at
+// any time without stopping it. Each change of the counters is bracketed by a version (a sequence
+// lock with one writer), so that what is read of one worker is of one moment: received is then
+// exactly completed + rejected + aborted + active + queued. Cost: docs/stats.md.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "base/clock.hpp"
+#include "snapshot/histogram.hpp"
 
 namespace penstock::snapshot {
 
-/// Written by one worker, read by any thread: no locks, no read-modify-write.
-class Series {
+/// As ErrorKind in request_record.hpp, which needs the route, which needs this.
+inline constexpr std::size_t error_slots = 16;
+
+/// What is added at a request's end.
+struct Ending {
+    enum class To : std::uint8_t { completed, rejected, aborted };
+
+    To to = To::completed;
+    std::uint8_t error = 0;         // 0: none
+    std::uint8_t status_class = 0;  // 1..5; 0: no status
+    bool tunnelled = false;
+    std::uint32_t retries = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+};
+
+/// What has been counted, as plain numbers. Of a backend, `received` are the attempts at it and
+/// `rejected` those that failed.
+struct Counts {
+    std::uint64_t received = 0;
+    std::uint64_t completed = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t aborted = 0;
+    std::uint64_t active = 0;
+    std::uint64_t queued = 0;
+    std::uint64_t retries = 0;
+    std::uint64_t tunnelled = 0;
+    std::uint64_t unmeasured = 0;  // latencies for which there was no memory
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::array<std::uint64_t, 5> status{};            // 1xx..5xx
+    std::array<std::uint64_t, error_slots> errors{};  // by kind
+
+    Counts& operator+=(const Counts& other) noexcept;
+};
+
+class alignas(64) Series {
   public:
-    /// Of the last `seconds` whole seconds (1..60) and the present one, as the clock of `now` has
-    /// them.
-    std::uint64_t recent_requests(unsigned /*seconds*/, TimePoint /*now*/) const noexcept {
-        return 0;
+    // The worker's side.
+
+    void begin(Moment moment) noexcept;
+    void queue() noexcept { move(active_, queued_); }
+    void dequeue() noexcept { move(queued_, active_); }
+    void end(const Ending& ending) noexcept;
+    /// Not part of the counters above: a latency belongs to no moment's sum.
+    void record(HistogramPool& pool, std::uint32_t period, Phase phase, Bucket bucket) noexcept {
+        if (!latencies_.record(pool, period, phase, bucket)) increment(unmeasured_);
     }
+    /// Brings into the cache what end() and record() will touch.
+    void prefetch() const noexcept {
+        __builtin_prefetch(status_.data());
+        __builtin_prefetch(&latencies_);
+        __builtin_prefetch(reinterpret_cast<const char*>(&latencies_) + 64);
+    }
+
+    // Any thread.
+
+    /// Of one moment; where the worker was suspended by the system in the very middle of a change,
+    /// each number may be off by one.
+    Counts counts() const noexcept;
+    const LatencyWindow& latencies() const noexcept { return latencies_; }
+
+    /// Begun in the last `seconds` whole seconds (1..60) and the present one, as the clock of `now`
+    /// has them.
+    std::uint64_t recent_requests(unsigned seconds, TimePoint now) const noexcept {
+        const std::uint32_t present = moment_of(now).second;
+        return begun_between(present - seconds, present);
+    }
+    /// Both seconds included; at most 61 of them, the last no older than the present one.
+    std::uint64_t begun_between(std::uint32_t first, std::uint32_t last) const noexcept;
+
+  private:
+    template <class T>
+    static void increment(std::atomic<T>& number, T by = 1) noexcept {
+        number.store(number.load(std::memory_order_relaxed) + by, std::memory_order_release);
+    }
+    void move(std::atomic<std::uint32_t>& from, std::atomic<std::uint32_t>& to) noexcept {
+        open();
+        increment(from, ~std::uint32_t{0});
+        increment(to);
+        close();
+    }
+    void open() noexcept {
+        version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    void close() noexcept {
+        version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+    void turn_to(std::uint32_t second) noexcept;
+    Counts copy() const noexcept;
+
+    static constexpr std::uint32_t ring_seconds = 64;
+
+    // What a plain request touches first. Stores are releases and loads acquires, which costs
+    // nothing on x86: who sees a change has seen that the version had been opened.
+    std::atomic<std::uint32_t> version_{0};  // odd: a change is under way
+    std::atomic<std::uint32_t> active_{0};
+    std::atomic<std::uint32_t> queued_{0};
+    std::atomic<std::uint32_t> second_{0};  // the ring's newest
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> completed_{0};
+    std::atomic<std::uint64_t> rejected_{0};
+    std::atomic<std::uint64_t> aborted_{0};
+    std::atomic<std::uint64_t> bytes_in_{0};
+    std::atomic<std::uint64_t> bytes_out_{0};
+    // The second line.
+    std::array<std::atomic<std::uint64_t>, 5> status_{};
+    std::atomic<std::uint64_t> retries_{0};
+    std::atomic<std::uint64_t> tunnelled_{0};
+    std::atomic<std::uint64_t> unmeasured_{0};
+
+    std::array<std::atomic<std::uint32_t>, ring_seconds> begun_{};  // by second
+    LatencyWindow latencies_;
+    std::array<std::atomic<std::uint64_t>, error_slots> errors_{};
 };
 
 /// One Series a worker, each made by its worker when it is first wanted, freed with the set.
@@ -34,6 +147,7 @@ class SeriesSet {
 
     /// That worker's thread only.
     Series& of(unsigned worker) {
+        PENSTOCK_ASSERT(worker < series_.size());
         Series* own = series_[worker].load(std::memory_order_relaxed);
         if (own == nullptr) {
             own = new Series();
@@ -42,13 +156,19 @@ class SeriesSet {
         return *own;
     }
 
+    /// Any thread: visit(worker, series) for each that has been made.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        for (unsigned worker = 0; worker < series_.size(); ++worker) {
+            const Series* one = series_[worker].load(std::memory_order_acquire);
+            if (one != nullptr) visit(worker, *one);
+        }
+    }
+
     /// Any thread: over all workers; see Series.
     std::uint64_t recent_requests(unsigned seconds, TimePoint now) const noexcept {
         std::uint64_t total = 0;
-        for (const auto& series : series_) {
-            const Series* one = series.load(std::memory_order_acquire);
-            if (one != nullptr) total += one->recent_requests(seconds, now);
-        }
+        for_each([&](unsigned, const Series& one) { total += one.recent_requests(seconds, now); });
         return total;
     }
 

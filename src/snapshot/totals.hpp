@@ -1,0 +1,33 @@
+// Totals: what the workers count that belongs to no route, and the memory of their histograms.
+//
+// Made before the workers and outlives them and every route. A worker writes its own parts alone;
+// any thread reads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "snapshot/histogram.hpp"
+#include "snapshot/series.hpp"
+
+namespace penstock::snapshot {
+
+/// Of one worker; on cache lines of its own.
+struct alignas(64) WorkerTotals {
+    std::atomic<std::uint64_t> unrouted{0};
+    std::atomic<std::uint64_t> connections_opened{0};
+    std::atomic<std::uint64_t> connections_closed{0};
+    HistogramPool pool;
+};
+
+struct Totals {
+    explicit Totals(unsigned workers) : everything(workers), by_worker(workers) {}
+
+    SeriesSet everything;  // of requests that matched a route
+    std::vector<WorkerTotals> by_worker;
+    const TimePoint started = Clock::now();
+};
+
+}  // namespace penstock::snapshot
