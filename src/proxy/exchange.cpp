@@ -8,6 +8,7 @@
 #include "proxy/client_connection.hpp"
 #include "proxy/forwarded_headers.hpp"
 #include "proxy/worker.hpp"
+#include "snapshot/eligible.hpp"
 
 namespace penstock::proxy {
 
@@ -132,7 +133,7 @@ io::Task<bool> Exchange::wait_turn() {
     io::Socket& client = client_.socket();
     client.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
-    if (!has_eligible(*route_, worker_.ring().now())) admission_.give_up(Verdict::no_backend);
+    if (!snapshot::takes_requests(*route_, worker_.ring().now())) admission_.give_up(Verdict::no_backend);
     if (client.peer_finished()) client_left();
     const Verdict verdict = co_await admission_.wait_turn();
     if (abort_error_ == ETIMEDOUT) {

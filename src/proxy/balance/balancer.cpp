@@ -47,12 +47,6 @@ const snapshot::Upstream* pick_upstream(const snapshot::Route& route,
     return entry_of(route).pick(route, choice);
 }
 
-bool has_eligible(const snapshot::Route& route, TimePoint now) noexcept {
-    return std::any_of(route.upstreams.begin(), route.upstreams.end(), [now](const auto& upstream) {
-        return balance::takes_requests(upstream, now);
-    });
-}
-
 void load::began(const snapshot::Route& route, const snapshot::Upstream& upstream,
                  TimePoint) noexcept {
     if (!entry_of(route).counts_in_flight) return;

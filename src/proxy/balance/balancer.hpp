@@ -25,9 +25,6 @@ struct Choice {
 const snapshot::Upstream* pick_upstream(const snapshot::Route& route,
                                         const Choice& choice) noexcept;
 
-/// True where pick_upstream() would find one for a request that has tried none.
-bool has_eligible(const snapshot::Route& route, TimePoint now) noexcept;
-
 /// What a strategy learns of the requests that were sent; each request that began ends, whatever
 /// comes between. Nothing is written where the route's strategy does not use it.
 namespace load {

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "snapshot/eligible.hpp"
+
 namespace penstock::proxy::balance {
 
-bool takes_requests(const snapshot::Upstream& upstream, TimePoint now) noexcept {
-    return upstream.weight > 0 && upstream.live->health.is_alive() &&
-           upstream.live->circuit.permits(now);
-}
-
 bool is_eligible(const snapshot::Upstream& upstream, const Choice& choice) noexcept {
-    return takes_requests(upstream, choice.now) &&
+    return snapshot::takes_requests(upstream, choice.now) &&
            std::find(choice.tried.begin(), choice.tried.end(), &upstream) == choice.tried.end();
 }
 

@@ -19,9 +19,6 @@ const snapshot::Upstream* least_connections(const snapshot::Route& route,
 const snapshot::Upstream* least_latency(const snapshot::Route& route,
                                         const Choice& choice) noexcept;
 
-/// Takes requests at all: has weight, is alive, and its circuit lets them through.
-bool takes_requests(const snapshot::Upstream& upstream, TimePoint now) noexcept;
-
 /// Takes requests, and this one has not tried it yet.
 bool is_eligible(const snapshot::Upstream& upstream, const Choice& choice) noexcept;
 
