@@ -23,6 +23,7 @@
 #include "io/ring.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
+#include "proxy/request_events.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "snapshot/live_change.hpp"
@@ -67,6 +68,8 @@ class Worker {
     const Settings& settings() const noexcept { return settings_; }
     snapshot::Reader& snapshots() noexcept { return *snapshots_; }
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
+    /// Told at the end of each request.
+    RequestEvents& request_events() noexcept { return request_events_; }
     Random& random() noexcept { return random_; }
     std::string_view date() noexcept { return date_.at(ring_->now()); }
     bool draining() const noexcept { return draining_; }
@@ -99,6 +102,7 @@ class Worker {
     std::unique_ptr<UpstreamPools> upstream_pools_;
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;
+    RequestEvents request_events_;
     Random random_;
     HttpDate date_;
     QuietTimer quiet_timer_{*this};
