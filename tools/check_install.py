@@ -71,7 +71,7 @@ class Installed(unittest.TestCase):
         self.addCleanup(backend.server_close)
         self.addCleanup(backend.shutdown)
         with subprocess.Popen([program, str(backend.server_port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True) as embedding:
+                              stderr=subprocess.PIPE, text=True) as embedding:
             self.addCleanup(embedding.kill)
             url = re.search(r'http://\S+', embedding.stdout.readline())[0]
             request = urllib.request.Request(url, headers={'Host': 'a.example'})
@@ -80,6 +80,7 @@ class Installed(unittest.TestCase):
                 self.assertIn('penstock', answer.headers['Via'])
             embedding.stdin.close()
             self.assertEqual(embedding.wait(30), 0)
+            self.assertIn('route.created a.example\n', embedding.stderr.read())
 
 
 if __name__ == '__main__':

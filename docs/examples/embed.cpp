@@ -1,11 +1,13 @@
 // A program with a proxy inside. What asks for a.example goes to a port of this machine, until the
-// program's input ends.
+// program's input ends. What the proxy tells of routes and backends goes to stderr.
 //
 //   g++ -std=c++20 embed.cpp -o embed $(pkg-config --cflags --libs penstock)
 //   ./embed 3000
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <variant>
 
 #include <penstock/penstock.hpp>
 
@@ -16,12 +18,26 @@ int fail(const penstock::Error& error) {
     return 1;
 }
 
+/// Runs on the proxy's control thread: quick, and without calls that change routes.
+void print(const penstock::Event& event) {
+    const std::string name(penstock::name_of(event));
+    if (const auto* dead = std::get_if<penstock::BackendDead>(&event)) {
+        std::fprintf(stderr, "%s %s: %s\n", name.c_str(), dead->authority.c_str(),
+                     dead->reason.c_str());
+    } else if (const auto* created = std::get_if<penstock::RouteCreated>(&event)) {
+        std::fprintf(stderr, "%s %s\n", name.c_str(), created->v_host.c_str());
+    } else {
+        std::fprintf(stderr, "%s\n", name.c_str());
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 2) return fail({"usage: embed PORT_OF_THE_BACKEND"});
 
     penstock::ProxyManager proxy{penstock::ProxyOptions{.port = 0, .address = "127.0.0.1"}};
+    proxy.on_event(print);
     if (const auto started = proxy.start(); !started) return fail(started.error());
 
     penstock::RouteConfig route;

@@ -2,5 +2,6 @@
 #pragma once
 
 #include <penstock/config.hpp>
+#include <penstock/events.hpp>
 #include <penstock/proxy_manager.hpp>
 #include <penstock/result.hpp>

@@ -11,12 +11,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <penstock/config.hpp>
+#include <penstock/events.hpp>
 #include <penstock/result.hpp>
 
 namespace penstock {
@@ -71,6 +73,16 @@ class ProxyManager {
     /// Stops accepting; requests that run may finish, for at most the drain time-out. `hurry`,
     /// asked every few milliseconds, ends the waiting when it returns true.
     void stop(bool (*hurry)() = nullptr);
+
+    /// Calls `callback` for each event from now on, until the proxy is destroyed; several callbacks
+    /// in the order in which they were given. To be told of everything, before start(); not while
+    /// start() or stop() runs.
+    ///
+    /// Callbacks run on the proxy's control thread, one at a time. One that takes long holds up the
+    /// API, other callbacks and the search for backends that live again, but no request. It may
+    /// read routes; it can neither change them (that fails) nor start or stop the proxy: leave such
+    /// work to a thread of your own. What it throws is logged and goes no further.
+    void on_event(std::function<void(const Event&)> callback);
 
     /// After start(): the port that the first plain listener is bound to; 0 for a Unix socket.
     std::uint16_t port() const noexcept;

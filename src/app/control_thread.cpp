@@ -1,10 +1,12 @@
 #include "app/control_thread.hpp"
 
+#include <exception>
 #include <future>
 #include <utility>
 
 #include <pthread.h>
 
+#include "base/log.hpp"
 #include "control/config_file.hpp"
 #include "snapshot/eligible.hpp"
 
@@ -32,6 +34,21 @@ std::string join(const control::ConfigErrors& lines) {
         text.append(line);
     }
     return text;
+}
+
+/// What a listener throws ends here: the proxy goes on.
+void tell(const ControlThread::Listener& listener, const Event& event) {
+    const auto complain = [&event](std::string_view what) {
+        log(LogLevel::error, "an event's callback failed",
+            {{"event", name_of(event)}, {"reason", what}});
+    };
+    try {
+        listener(event);
+    } catch (const std::exception& error) {
+        complain(error.what());
+    } catch (...) {
+        complain("it threw what is no std::exception");
+    }
 }
 
 }  // namespace
@@ -88,6 +105,9 @@ snapshot::TellControl ControlThread::listener() {
 }
 
 Result<void> ControlThread::call(const Change& change) {
+    if (is_own_thread()) {
+        return Failure{Error{"routes cannot be changed from within an event's callback"}};
+    }
     std::promise<Result<void>> promise;
     auto outcome = promise.get_future();
     ring_->mailbox().post([&] { io::spawn(apply(change, promise)); });
@@ -95,14 +115,22 @@ Result<void> ControlThread::call(const Change& change) {
 }
 
 std::vector<RouteConfig> ControlThread::routes() {
+    if (is_own_thread()) return copy_of_routes();
     std::promise<std::vector<RouteConfig>> promise;
     auto outcome = promise.get_future();
-    ring_->mailbox().post([&] {
-        std::vector<RouteConfig> copy;
-        for (const auto& [v_host, route] : configuration_->routes()) copy.push_back(route);
-        promise.set_value(std::move(copy));
-    });
+    ring_->mailbox().post([&] { promise.set_value(copy_of_routes()); });
     return outcome.get();
+}
+
+void ControlThread::on_event(Listener listener) {
+    if (!thread_.joinable() || is_own_thread()) return listen(listener);
+    std::promise<void> promise;
+    auto done = promise.get_future();
+    ring_->mailbox().post([&] {
+        listen(listener);
+        promise.set_value();
+    });
+    done.get();
 }
 
 // --- the control thread ---
@@ -110,7 +138,7 @@ std::vector<RouteConfig> ControlThread::routes() {
 Result<void> ControlThread::set_up(const ControlOptions& options) {
     auto ring = io::Ring::create(options.engine);
     if (!ring) return Failure{ring.error()};
-    configuration_ = std::make_unique<control::Configuration>(store_, publisher_);
+    configuration_ = std::make_unique<control::Configuration>(store_, publisher_, events_);
     if (const auto loaded = configuration_->load(); !loaded)
         return Failure{Error{describe(loaded.error())}};
     if (options.config_file) {
@@ -166,14 +194,14 @@ void ControlThread::start_probing() {
 void ControlThread::on_live_change(const snapshot::LiveChange& change) {
     const auto backend = configuration_->find(change.backend);
     if (backend.upstream == nullptr) return;  // not published any more
-    health_log_.changed(change, backend.route->v_host, backend.upstream->authority, ring_->now());
+    control::publish_live_change(events_, change, *backend.route, *backend.upstream);
     if (change.kind != snapshot::LiveChange::Kind::died) return;
     changed_.insert(backend.route->v_host);
 }
 
 /// Reported by the prober.
 void ControlThread::on_revived(const control::Configuration::PublishedBackend& backend) {
-    health_log_.revived(backend.route->v_host, backend.upstream->authority, ring_->now());
+    control::publish_alive(events_, *backend.route, *backend.upstream);
     changed_.insert(backend.route->v_host);
 }
 
@@ -194,6 +222,17 @@ void ControlThread::republish_changed() {
         prober_->look_at(*config, *configuration_->published(v_host));
         return false;
     });
+}
+
+std::vector<RouteConfig> ControlThread::copy_of_routes() const {
+    std::vector<RouteConfig> copy;
+    for (const auto& [v_host, route] : configuration_->routes()) copy.push_back(route);
+    return copy;
+}
+
+void ControlThread::listen(const Listener& listener) {
+    listeners_.push_back(
+        events_.subscribe_all([listener](const auto& event) { tell(listener, event); }));
 }
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {

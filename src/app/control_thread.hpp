@@ -14,13 +14,15 @@
 #include <vector>
 
 #include <penstock/config.hpp>
+#include <penstock/events.hpp>
 #include <penstock/result.hpp>
 
 #include "control/api.hpp"
 #include "control/api_server.hpp"
 #include "control/configuration.hpp"
 #include "control/epoch_wait.hpp"
-#include "control/health_log.hpp"
+#include "control/event_bus.hpp"
+#include "control/event_log.hpp"
 #include "control/health_prober.hpp"
 #include "control/store/memory.hpp"
 #include "io/ring.hpp"
@@ -60,9 +62,17 @@ class ControlThread {
     /// A copy of the routes in force.
     std::vector<RouteConfig> routes();
 
+    /// Calls `listener` on the control thread for each event from now on, until the end. Before
+    /// start(), after stop() or from any thread between.
+    using Listener = std::function<void(const Event&)>;
+    void on_event(Listener listener);
+
   private:
     Result<void> set_up(const ControlOptions& options);
     void run();
+    bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
+    std::vector<RouteConfig> copy_of_routes() const;
+    void listen(const Listener& listener);
     io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
     void start_probing();
@@ -72,6 +82,9 @@ class ControlThread {
     void republish_changed();
 
     snapshot::Publisher& publisher_;
+    control::ControlEvents events_;
+    control::EventLog event_log_{events_};
+    std::vector<std::vector<Subscription>> listeners_;
     control::MemoryStore store_;
     std::unique_ptr<control::Configuration> configuration_;
     std::unique_ptr<io::Ring> ring_;
@@ -79,7 +92,6 @@ class ControlThread {
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<control::HealthProber> prober_;
-    control::HealthLog health_log_;
     /// The vHosts of routes whose backends have died or come back in this turn: one publication
     /// each.
     std::set<std::string> changed_;

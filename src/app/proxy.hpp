@@ -32,6 +32,7 @@ class Proxy {
 
     Result<void> change(const ControlThread::Change& change);
     std::vector<RouteConfig> routes();
+    void on_event(ControlThread::Listener listener) { control_.on_event(std::move(listener)); }
     std::uint16_t port() const noexcept { return port_; }
 
   private:

@@ -61,6 +61,9 @@ Result<void> ProxyManager::start() {
 void ProxyManager::stop(bool (*hurry)()) {
     proxy_->stop(hurry);
 }
+void ProxyManager::on_event(std::function<void(const Event&)> callback) {
+    proxy_->on_event(std::move(callback));
+}
 std::uint16_t ProxyManager::port() const noexcept {
     return proxy_->port();
 }

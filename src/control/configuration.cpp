@@ -19,6 +19,22 @@ std::string authority_of(const Backend& backend) {
     return model::authority_of(backend.hostname, backend.port);
 }
 
+template <class E>
+Event event_of(const RouteConfig& route) {
+    E event;
+    event.v_host = route.v_host;
+    event.id = route.id;
+    return event;
+}
+
+/// What there is to tell when a route becomes another one; null: there was none, it goes.
+std::optional<Event> difference(const RouteConfig* before, const RouteConfig* after) {
+    if (before == nullptr) return event_of<RouteCreated>(*after);
+    if (after == nullptr) return event_of<RouteDeleted>(*before);
+    if (*before == *after) return std::nullopt;
+    return event_of<RouteChanged>(*after);
+}
+
 }  // namespace
 
 Configuration::Outcome Configuration::load() {
@@ -44,11 +60,13 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     }
     if (mode == Mode::check) return std::uint64_t{0};
     const RouteChange change = change_to(route);
+    const auto event = difference(find(route.v_host), &route);
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
     forget(route.v_host);
     forget_marks(route.v_host, &route);
     remember(std::move(route));
+    tell(event);
     return outcome;
 }
 
@@ -56,10 +74,12 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mod
     PENSTOCK_ASSERT(routes_.contains(v_host));
     if (mode == Mode::check) return std::uint64_t{0};
     const RouteChange change{v_host, nullptr};
+    const auto event = difference(find(v_host), nullptr);
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
     forget(change.v_host);
     forget_marks(change.v_host, nullptr);
+    tell(event);
     return outcome;
 }
 
@@ -78,10 +98,17 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     auto outcome = commit(changes);
     if (!outcome) return outcome;
     for (const auto& [v_host, route] : wanted) forget_marks(v_host, route);
-    routes_.clear();
+    const Routes before = std::exchange(routes_, {});
     hosts_.clear();
     ids_.clear();
     for (RouteConfig& route : routes) remember(std::move(route));
+    for (const auto& [v_host, route] : before) {
+        if (!routes_.contains(v_host)) tell(difference(&route, nullptr));
+    }
+    for (const auto& [v_host, route] : routes_) {
+        const auto old = before.find(v_host);
+        tell(difference(old == before.end() ? nullptr : &old->second, &route));
+    }
     return outcome;
 }
 
@@ -208,6 +235,10 @@ std::uint64_t Configuration::publish(std::span<const RouteChange> changes) {
             route_published_(*change.config, *publisher_.find(change.v_host));
     }
     return epoch;
+}
+
+void Configuration::tell(const std::optional<Event>& event) {
+    if (event) std::visit([this](const auto& which) { events_.publish(which); }, *event);
 }
 
 void Configuration::forget(std::string_view v_host) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
+#include "control/event_bus.hpp"
 #include "control/store/store.hpp"
 #include "http/status.hpp"
 #include "model/field_error.hpp"
@@ -39,8 +41,9 @@ class Configuration {
     using Outcome = Result<std::uint64_t, Refusal>;
     using Routes = std::map<std::string, RouteConfig, std::less<>>;
 
-    Configuration(Store& store, snapshot::Publisher& publisher)
-        : store_(store), publisher_(publisher) {}
+    /// route.created, .changed and .deleted go to `events`, when they are in force.
+    Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events)
+        : store_(store), publisher_(publisher), events_(events) {}
 
     /// At start: publishes what the store holds.
     Outcome load();
@@ -95,11 +98,13 @@ class Configuration {
     /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
     void forget_marks(const std::string& v_host, const RouteConfig* route);
     bool revive(const std::string& v_host, const Backend& backend);
+    void tell(const std::optional<Event>& event);
     void forget(std::string_view v_host);
     void remember(RouteConfig route);
 
     Store& store_;
     snapshot::Publisher& publisher_;
+    ControlEvents& events_;
     Routes routes_;
     Names hosts_;  // vHosts and aliases
     Names ids_;

@@ -24,7 +24,10 @@ constexpr Duration quiet_period = std::chrono::seconds(1);
 
 Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
                snapshot::Publisher& publisher)
-    : options_(std::move(options)), settings_(settings), limits_(limits), publisher_(publisher) {}
+    : options_(std::move(options)), settings_(settings), limits_(limits), publisher_(publisher),
+      tracker_(options_.index, publisher.totals()),
+      tracking_(request_events_.subscribe<snapshot::RequestRecord>(
+          [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })) {}
 
 Worker::~Worker() {
     PENSTOCK_ASSERT(!thread_.joinable());
@@ -154,8 +157,10 @@ io::Task<void> Worker::serve(int fd) {
     }
     ClientConnection connection(*this, ring_->adopt(fd), peer);
     connections_.push_back(connection);
+    tracker_.connection_opened();
     co_await connection.serve();
     connection.unlink();
+    tracker_.connection_closed();
     limits_.leave();
     if (limits_.counts_addresses()) limits_.leave_address(peer.host());
 }

@@ -25,6 +25,7 @@
 #include "proxy/connection_limits.hpp"
 #include "proxy/request_events.hpp"
 #include "proxy/settings.hpp"
+#include "proxy/tracker.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "snapshot/live_change.hpp"
 #include "snapshot/publisher.hpp"
@@ -70,6 +71,7 @@ class Worker {
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
+    Tracker& tracker() noexcept { return tracker_; }
     Random& random() noexcept { return random_; }
     std::string_view date() noexcept { return date_.at(ring_->now()); }
     bool draining() const noexcept { return draining_; }
@@ -103,6 +105,8 @@ class Worker {
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;
     RequestEvents request_events_;
+    Tracker tracker_;
+    Subscription tracking_;  // of tracker_ to request_events_
     Random random_;
     HttpDate date_;
     QuietTimer quiet_timer_{*this};

@@ -1,6 +1,5 @@
 #include "proxy/balance/balancer.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "base/assert.hpp"

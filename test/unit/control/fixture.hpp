@@ -71,7 +71,8 @@ class ApiFixture {
 
     TestStore store;
     snapshot::Publisher publisher;
-    Configuration configuration{store, publisher};
+    ControlEvents events;
+    Configuration configuration{store, publisher, events};
     Api api{configuration, AccessRules({"admin.example"})};
 
   private:
