@@ -36,15 +36,25 @@ Attempt::Attempt(Worker& worker, const snapshot::Route& route, const snapshot::U
       route_(route),
       upstream_(upstream),
       pool_(worker.upstream_pools().of(upstream)),
-      began_(worker.ring().now()),
       is_trial_(is_trial) {
-    load::began(route_, upstream_, began_);
+    record_.outcome = snapshot::AttemptOutcome::aborted;
+    record_.started = worker.ring().now();
+    load::began(route_, upstream_, record_.started);
+    worker.tracker().attempt_began(upstream_, record_.started);
 }
 
 Attempt::~Attempt() {
     drop();
-    if (is_trial_) upstream_.live->circuit.abandon_trial();
+    end();
+}
+
+void Attempt::end() noexcept {
+    if (std::exchange(ended_, true)) return;
+    if (std::exchange(is_trial_, false)) upstream_.live->circuit.abandon_trial();
     load::ended(route_, upstream_);
+    record_.now = worker_.ring().now();
+    if (reader_) record_.bytes_out += reader_->body_bytes_read();
+    worker_.tracker().attempt_ended(upstream_, record_);
 }
 
 // --- the connection ---
@@ -57,9 +67,11 @@ io::Task<int> Attempt::reach(bool fresh, Duration limit) {
         connection_ = pool_.add(**socket);
         const int on = 1;
         ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        const TimePoint deadline = worker_.ring().now() + limit;
+        const TimePoint asked = worker_.ring().now();
         const net::Address& address = upstream_.address;
-        const int error = co_await (*socket)->connect(address.data(), address.size(), deadline);
+        const int error =
+            co_await (*socket)->connect(address.data(), address.size(), asked + limit);
+        record_.connect = worker_.ring().now() - asked;
         if (error != 0) {
             drop();
             co_return error;
@@ -98,24 +110,35 @@ bool Attempt::is_stale() const noexcept {
 
 void Attempt::answered(unsigned status) noexcept {
     const TimePoint now = worker_.ring().now();
-    load::answered(route_, upstream_, now - began_, now);
+    record_.status = static_cast<std::uint16_t>(status);
+    record_.first_byte = now - record_.started;
+    load::answered(route_, upstream_, *record_.first_byte, now);
     if (status >= 500) record_error();
 }
 
+void Attempt::switched() noexcept {
+    record_.tunnelled = true;
+    succeeded();
+}
+
 void Attempt::succeeded() noexcept {
+    record_.outcome = snapshot::AttemptOutcome::completed;
     if (counts_as_error_) return;
     tell(upstream_.live->circuit.record_success(std::exchange(is_trial_, false)));
 }
 
 void Attempt::failed_midway() noexcept {
+    record_.error = snapshot::ErrorKind::connection_terminated;
     record_error();
 }
 
-void Attempt::failed(AttemptFailure failure, int error) noexcept {
+void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind) noexcept {
     failure_ = failure;
+    record_.outcome = snapshot::AttemptOutcome::failed;
+    record_.error = kind;
     if (failure == AttemptFailure::no_resources || is_stale()) return;
     const TimePoint now = worker_.ring().now();
-    load::failed(route_, upstream_, now - began_, now);
+    load::failed(route_, upstream_, now - record_.started, now);
     record_error();
     const bool breaks_health =
         failure == AttemptFailure::not_connected || failure == AttemptFailure::broken_off;

@@ -12,6 +12,7 @@
 #include "io/socket.hpp"
 #include "io/task.hpp"
 #include "proxy/upstream_pool.hpp"
+#include "snapshot/request_record.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -49,10 +50,16 @@ class Attempt {
 
     /// The head of the final response has come.
     void answered(unsigned status) noexcept;
-    /// The response is whole, or the protocol has been switched.
+    /// The response is whole.
     void succeeded() noexcept;
+    /// The protocol has been switched.
+    void switched() noexcept;
+    /// Body bytes that were sent, in all; with a tunnel's, what came from the client.
+    void count_sent(std::uint64_t bytes) noexcept { record_.bytes_in = bytes; }
+    /// What a tunnel has brought from the backend.
+    void count_received(std::uint64_t bytes) noexcept { record_.bytes_out = bytes; }
     /// It was the backend's fault that no response came. `error`: the errno, where there is one.
-    void failed(AttemptFailure failure, int error) noexcept;
+    void failed(AttemptFailure failure, int error, snapshot::ErrorKind kind) noexcept;
     /// The backend broke off in the middle of its response.
     void failed_midway() noexcept;
     /// Tells the control thread what admitting this request has done to the circuit.
@@ -67,6 +74,11 @@ class Attempt {
     void finish(bool keep_alive) noexcept;
     /// The backend may still be working: its connection has been reset when this returns.
     void drop() noexcept;
+    /// The attempt is over for those who count; the reader may still be read from.
+    void end() noexcept;
+
+    /// What it has taken so far.
+    const snapshot::AttemptRecord& record() const noexcept { return record_; }
 
   private:
     void record_error() noexcept;
@@ -78,10 +90,11 @@ class Attempt {
     UpstreamPool& pool_;
     UpstreamConnection* connection_ = nullptr;
     std::optional<http::h1::MessageReader> reader_;
-    TimePoint began_;
+    snapshot::AttemptRecord record_;
     AttemptFailure failure_ = AttemptFailure::none;
     bool counts_as_error_ = false;  // with the circuit, already
-    bool is_trial_;                 // of the circuit, and not decided yet
+    bool ended_ = false;
+    bool is_trial_;  // of the circuit, and not decided yet
 };
 
 }  // namespace penstock::proxy

@@ -68,6 +68,7 @@ io::Task<AfterExchange> Exchange::run() {
         co_await client_reader_.read_request(request_, worker_.settings().head, deadline);
     client_.socket().watch(this);
     request_readable_ = read.ok();
+    started_ = worker_.ring().now();
     if (!read.ok()) {
         unreadable(read);
     } else if (client_.socket().input_error() != 0) {
@@ -80,6 +81,7 @@ io::Task<AfterExchange> Exchange::run() {
         client_reader_.start_body(request_.framing);
     }
     if (failure_ && !response_started_ && !client_gone_) co_await refuse(*failure_);
+    tell_ended();
     co_return conclude();
 }
 
@@ -97,6 +99,7 @@ bool Exchange::accept_request() noexcept {
         return false;
     }
     worker_.snapshots().hold(*route_);
+    worker_.tracker().received(*route_, worker_.ring().now());
     if (came_from_us(request_, settings.node_name)) {
         fail(refusal(Status::loop_detected, "the request has passed here before"));
     } else if (max_forwards(request_) == std::uint64_t{0}) {
@@ -133,9 +136,14 @@ io::Task<bool> Exchange::wait_turn() {
     io::Socket& client = client_.socket();
     client.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
-    if (!snapshot::takes_requests(*route_, worker_.ring().now())) admission_.give_up(Verdict::no_backend);
+    if (!snapshot::takes_requests(*route_, worker_.ring().now()))
+        admission_.give_up(Verdict::no_backend);
     if (client.peer_finished()) client_left();
+    const TimePoint began = worker_.ring().now();
+    worker_.tracker().queued(*route_);
     const Verdict verdict = co_await admission_.wait_turn();
+    worker_.tracker().dequeued(*route_);
+    queued_for_ = worker_.ring().now() - began;
     if (abort_error_ == ETIMEDOUT) {
         fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
     } else if (verdict != Verdict::admitted) {
@@ -172,6 +180,7 @@ bool Exchange::choose_upstream() noexcept {
         const auto admitted = upstream->live->circuit.admit(now);
         if (!admitted.yes) continue;  // another request has just taken the trial
         if (failure_) start_over();
+        if (!attempt_) dispatched_ = now;
         retries_.add(*upstream);
         attempt_.emplace(worker_, *route_, *upstream, admitted.is_trial);
         attempt_->report(admitted.change);
@@ -207,7 +216,8 @@ void Exchange::attempt_failed(AttemptFailure failure, int error,
                               const OwnResponse& answer) noexcept {
     if (failure_ || client_gone_ || abort_error_ != 0) return fail(answer);
     const bool ours = failure == AttemptFailure::not_connected && is_lack_of_resources(error);
-    attempt_->failed(ours ? AttemptFailure::no_resources : failure, error);
+    attempt_->failed(ours ? AttemptFailure::no_resources : failure, error,
+                     snapshot::error_kind_of(answer.error));
     fail(answer);
 }
 
@@ -262,6 +272,8 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .edits = route_ != nullptr ? &route_->response_edits : nullptr,
                         .identity = &identity_});
     response_started_ = true;
+    status_ = http::code(response.status);
+    bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
     iovec piece = http::h1::piece_of(out.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
     response_whole_ = error == 0;
@@ -280,9 +292,43 @@ io::Task<bool> Exchange::drain_request_body() {
 
 // --- endings ---
 
+/// To whoever counts or logs requests.
+void Exchange::tell_ended() noexcept {
+    using snapshot::Outcome;
+    RequestEvents& events = worker_.request_events();
+    if (!events.has_subscribers<snapshot::RequestRecord>()) return;
+    if (route_ == nullptr && client_gone_) return;  // it said nothing that was a request
+    snapshot::RequestRecord record{
+        .route = route_,
+        .error = snapshot::error_kind_of(failure_ ? failure_->error : ""),
+        .status = status_,
+        .retries = static_cast<std::uint16_t>(retries_.made()),
+        .minor_version = request_.minor_version,
+        .tunnelled = status_ == 101,
+        .started = started_,
+        .now = worker_.ring().now(),
+        .bytes_in = tunnel_in_ + client_reader_.body_bytes_read(),
+        .bytes_out = bytes_out_,
+        .queue = queued_for_};
+    if (!response_whole_) {
+        record.outcome = Outcome::aborted;
+    } else {
+        record.outcome = attempt_ ? Outcome::completed : Outcome::rejected;
+    }
+    if (attempt_) {
+        const snapshot::AttemptRecord& last = attempt_->record();
+        record.upstream = &attempt_->upstream();
+        record.connect = last.connect;
+        if (last.first_byte) record.first_byte = *last.first_byte + (last.started - dispatched_);
+        if (record.error == snapshot::ErrorKind::none) record.error = last.error;
+    }
+    events.publish(record);
+}
+
 AfterExchange Exchange::conclude() noexcept {
+    if (status_ == 101) return AfterExchange::close;  // the tunnel has ended
     if (client_gone_) return response_started_ ? AfterExchange::reset : AfterExchange::close;
-    if (response_started_ && !response_whole_ && response_.status != 101) {
+    if (response_started_ && !response_whole_) {
         // Cut short. A length or chunks tell the client so; a body that ends with the connection
         // does not.
         const bool untold =
@@ -350,6 +396,7 @@ void Exchange::end_backend_work() noexcept {
             attempt_->drop();
         }
     }
+    if (attempt_) attempt_->end();
     admission_.release();
 }
 

@@ -77,6 +77,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     void stop_sending() noexcept;
     void client_left() noexcept;
     void end_backend_work() noexcept;
+    void tell_ended() noexcept;
     bool may_keep_client() const noexcept;
     void fail(const OwnResponse& failure) noexcept;
     void unreadable(const http::h1::ReadResult& read) noexcept;
@@ -111,6 +112,12 @@ class Exchange final : io::SocketWatcher, SourceObserver {
 
     std::optional<OwnResponse> failure_;  // to be answered, unless the response has begun
     RouteTimer route_timer_{*this};
+    TimePoint started_{};     // the head was there
+    TimePoint dispatched_{};  // a backend was picked for the first time
+    std::optional<Duration> queued_for_;
+    std::uint64_t bytes_out_ = 0;  // of bodies, to the client
+    std::uint64_t tunnel_in_ = 0;
+    std::uint16_t status_ = 0;             // that the client was sent
     TimePoint response_deadline_ = never;  // set once the request has been sent
     int abort_error_ = 0;                  // why the exchange was ended from outside
     bool request_readable_ = false;        // the client's bytes have made sense so far

@@ -61,6 +61,7 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
     if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
     const Relayed relayed =
         co_await relay(client_reader_, attempt_->socket(), head.bytes(), next_piece(), options);
+    attempt_->count_sent(client_reader_.body_bytes_read());
     request_relayed(relayed);
 }
 
@@ -123,7 +124,7 @@ io::Task<void> Exchange::receive_response() {
                            refusal(Status::bad_gateway, "the backend switched protocols unasked"));
         } else {
             attempt_->answered(response_.status);
-            attempt_->succeeded();
+            attempt_->switched();
         }
         co_return;  // switch_protocols() follows once the request is wholly sent
     }
@@ -191,12 +192,14 @@ io::Task<void> Exchange::answer() {
         co_return;
     }
     response_started_ = true;
+    status_ = response_.status;
     const RelayOptions options{.chunked = chunked_to_client_,
                                .stall_limit = worker_.settings().body_timeout,
                                .observer = this};
     const Relayed relayed =
         co_await relay(attempt_->reader(), client_.socket(), head.bytes(), first, options);
     response_whole_ = relayed.end == RelayEnd::complete;
+    bytes_out_ = attempt_->reader().body_bytes_read();
     if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
     if (relayed.end == RelayEnd::source_failed && !client_gone_ && abort_error_ == 0)
         attempt_->failed_midway();
@@ -210,16 +213,23 @@ io::Task<void> Exchange::switch_protocols() {
                        .identity = identity_,
                        .date = worker_.date()});
     response_started_ = true;
+    status_ = response_.status;
     iovec piece = http::h1::piece_of(head.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
     if (error != 0) co_return;
+    response_whole_ = true;
     io::BlockRef from_client = client_reader_.take_leftover();
     io::BlockRef from_backend = attempt_->reader().take_leftover();
     client_.socket().watch(nullptr);
     worker_.ring().timers().disarm(
         route_timer_);  // it bounds the request; the tunnel has its own limit
+    TunnelTraffic traffic;
     co_await tunnel(client_.socket(), attempt_->socket(), from_client, from_backend,
-                    route_->tunnel_idle, worker_.settings().body_timeout);
+                    route_->tunnel_idle, worker_.settings().body_timeout, traffic);
+    tunnel_in_ = traffic.from_client;
+    bytes_out_ = traffic.from_backend;
+    attempt_->count_sent(traffic.from_client);
+    attempt_->count_received(traffic.from_backend);
     attempt_->finish(false);
 }
 

@@ -17,6 +17,7 @@ struct Direction {
     TimePoint& last_activity;  // of both directions: a one-sided stream is not idle
     Duration idle_limit;
     Duration stall_limit;
+    std::uint64_t& bytes;
 };
 
 void end_both(Direction& direction, int error) noexcept {
@@ -30,6 +31,7 @@ io::Task<void> pump(Direction& direction) {
     for (;;) {
         if (block) {
             iovec piece = http::h1::piece_of(block->filled());
+            direction.bytes += piece.iov_len;
             const int error = co_await direction.to.send(&piece, 1, direction.stall_limit);
             if (error != 0) {
                 end_both(direction, error);
@@ -56,10 +58,13 @@ io::Task<void> pump(Direction& direction) {
 }  // namespace
 
 io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
-                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit) {
+                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit,
+                      TunnelTraffic& traffic) {
     TimePoint last_activity = client.ring().now();
-    Direction up{client, backend, from_client, last_activity, idle_limit, stall_limit};
-    Direction down{backend, client, from_backend, last_activity, idle_limit, stall_limit};
+    Direction up{client,     backend,     from_client,        last_activity,
+                 idle_limit, stall_limit, traffic.from_client};
+    Direction down{backend,    client,      from_backend,        last_activity,
+                   idle_limit, stall_limit, traffic.from_backend};
     io::Task<void> upwards = pump(up);
     io::Task<void> downwards = pump(down);
     co_await io::both(upwards, downwards);

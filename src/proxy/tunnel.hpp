@@ -5,15 +5,24 @@
 // for `idle_limit`.
 #pragma once
 
+#include <cstdint>
+
 #include "io/buffer_pool.hpp"
 #include "io/socket.hpp"
 #include "io/task.hpp"
 
 namespace penstock::proxy {
 
+/// Bytes that have passed, each way.
+struct TunnelTraffic {
+    std::uint64_t from_client = 0;
+    std::uint64_t from_backend = 0;
+};
+
 /// `from_client` and `from_backend`: bytes that were read ahead. Both sockets are fit only for
 /// closing afterwards.
 io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
-                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit);
+                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit,
+                      TunnelTraffic& traffic);
 
 }  // namespace penstock::proxy

@@ -24,7 +24,10 @@ constexpr Duration quiet_period = std::chrono::seconds(1);
 
 Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
                snapshot::Publisher& publisher)
-    : options_(std::move(options)), settings_(settings), limits_(limits), publisher_(publisher),
+    : options_(std::move(options)),
+      settings_(settings),
+      limits_(limits),
+      publisher_(publisher),
       tracker_(options_.index, publisher.totals()),
       tracking_(request_events_.subscribe<snapshot::RequestRecord>(
           [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })) {}
