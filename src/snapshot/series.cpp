@@ -33,12 +33,12 @@ Counts& Counts::operator+=(const Counts& other) noexcept {
 // --- the worker's side ---
 
 void Series::begin(Moment moment) noexcept {
-    if (second_.load(std::memory_order_relaxed) != moment.second) turn_to(moment.second);
     open();
+    if (second_.load(std::memory_order_relaxed) != moment.second) turn_to(moment.second);
+    increment(begun_in_second_);
     increment(received_);
     increment(active_);
     close();
-    increment(begun_[moment.second % ring_seconds]);
 }
 
 void Series::end(const Ending& ending) noexcept {
@@ -68,22 +68,46 @@ void Series::turn_to(std::uint32_t second) noexcept {
     const std::uint32_t before = second_.load(std::memory_order_relaxed);
     const std::uint32_t passed = std::min(second - before, ring_seconds);
     for (std::uint32_t i = 0; i < passed; ++i)
-        begun_[(second - i) % ring_seconds].store(0, std::memory_order_relaxed);
+        begun_[(second - i) % ring_seconds].store(0, std::memory_order_release);
+    if (passed < ring_seconds) {
+        begun_[before % ring_seconds].store(begun_in_second_.load(std::memory_order_relaxed),
+                                            std::memory_order_release);
+    }
+    begun_in_second_.store(0, std::memory_order_release);
     second_.store(second, std::memory_order_release);
 }
 
 // --- readers ---
 
-Counts Series::counts() const noexcept {
+template <class Read>
+auto Series::at_one_moment(Read read) const noexcept {
     for (int tries = 0; tries < most_tries; ++tries) {
         const std::uint32_t before = version_.load(std::memory_order_acquire);
         if (before % 2 == 0) {
-            const Counts counts = copy();
-            if (version_.load(std::memory_order_relaxed) == before) return counts;
+            const auto result = read();
+            if (version_.load(std::memory_order_relaxed) == before) return result;
         }
         if (tries % 8 == 7) std::this_thread::yield();
     }
-    return copy();
+    return read();
+}
+
+Counts Series::counts() const noexcept {
+    return at_one_moment([this] { return copy(); });
+}
+
+std::uint64_t Series::begun_between(std::uint32_t first, std::uint32_t last) const noexcept {
+    return at_one_moment([=, this] {
+        const std::uint32_t newest = second_.load(std::memory_order_acquire);
+        std::uint64_t total = 0;
+        for (std::uint32_t second = first; second != last + 1; ++second) {
+            if (second == newest)
+                total += begun_in_second_.load(std::memory_order_acquire);
+            else if (newest - second < ring_seconds)
+                total += begun_[second % ring_seconds].load(std::memory_order_acquire);
+        }
+        return total;
+    });
 }
 
 Counts Series::copy() const noexcept {
@@ -102,17 +126,6 @@ Counts Series::copy() const noexcept {
     for (std::size_t i = 0; i < status_.size(); ++i) counts.status[i] = status_[i].load(acquire);
     for (std::size_t i = 0; i < errors_.size(); ++i) counts.errors[i] = errors_[i].load(acquire);
     return counts;
-}
-
-std::uint64_t Series::begun_between(std::uint32_t first, std::uint32_t last) const noexcept {
-    const std::uint32_t newest = second_.load(std::memory_order_acquire);
-    std::uint64_t total = 0;
-    // The ring is three seconds longer than anyone asks for: what is read is not being reused.
-    for (std::uint32_t second = first; second != last + 1; ++second) {
-        const bool is_there = newest - second < ring_seconds;
-        if (is_there) total += begun_[second % ring_seconds].load(std::memory_order_relaxed);
-    }
-    return total;
 }
 
 }  // namespace penstock::snapshot
