@@ -1,6 +1,6 @@
 // What telling of an event costs: once a request, on the worker's thread.
 //
-//   build/release/bench/penstock-event-bus [ROUNDS]
+//   build/release/bench/penstock-bench-event-bus [ROUNDS]
 //
 // Each round times a million of: a loop that does nothing else but keep the compiler from leaving
 // it out, has_subscribers() before a record is made, publish() of a record made anyway, and

@@ -272,7 +272,7 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .edits = route_ != nullptr ? &route_->response_edits : nullptr,
                         .identity = &identity_});
     response_started_ = true;
-    status_ = http::code(response.status);
+    status_ = static_cast<std::uint16_t>(http::code(response.status));
     bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
     iovec piece = http::h1::piece_of(out.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
