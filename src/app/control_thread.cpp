@@ -123,11 +123,11 @@ std::vector<RouteConfig> ControlThread::routes() {
 }
 
 void ControlThread::on_event(Listener listener) {
-    if (!thread_.joinable() || is_own_thread()) return listen(listener);
+    if (!thread_.joinable() || is_own_thread()) return listen(std::move(listener));
     std::promise<void> promise;
     auto done = promise.get_future();
     ring_->mailbox().post([&] {
-        listen(listener);
+        listen(std::move(listener));
         promise.set_value();
     });
     done.get();
@@ -230,9 +230,11 @@ std::vector<RouteConfig> ControlThread::copy_of_routes() const {
     return copy;
 }
 
-void ControlThread::listen(const Listener& listener) {
+/// One callback for all kinds of events, so that what it keeps is kept once.
+void ControlThread::listen(Listener listener) {
+    const auto shared = std::make_shared<const Listener>(std::move(listener));
     listeners_.push_back(
-        events_.subscribe_all([listener](const auto& event) { tell(listener, event); }));
+        events_.subscribe_all([shared](const auto& event) { tell(*shared, event); }));
 }
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {

@@ -72,7 +72,7 @@ class ControlThread {
     void run();
     bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
     std::vector<RouteConfig> copy_of_routes() const;
-    void listen(const Listener& listener);
+    void listen(Listener listener);
     io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
     void start_probing();
