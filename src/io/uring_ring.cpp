@@ -262,15 +262,12 @@ void UringRing::complete_receive_once(Socket& socket, int result) noexcept {
 
 void UringRing::complete_hangup(Socket& socket, const Completed& completed) noexcept {
     if ((completed.flags & IORING_CQE_F_MORE) == 0) socket.hangup_armed_ = false;
-    if (completed.result < 0) return;
-    if ((completed.result & (POLLERR | POLLHUP)) != 0) {
-        socket.end_input(ECONNRESET);
-        socket.input_changed();
-    } else if ((completed.result & POLLRDHUP) != 0 && !socket.peer_finished_) {
-        // A FIN is reported unasked; a receiver reads it in its place behind the bytes.
-        socket.peer_finished_ = true;
-        if (socket.receiver_ == nullptr) socket.input_changed();
-    }
+    if (completed.result <= 0) return;
+    const bool is_reset = (completed.result & (POLLERR | POLLHUP)) != 0;
+    // Else a FIN (POLLRDHUP, unasked): a receiver reads it in its place behind the bytes.
+    socket.peer_finished_ = true;
+    if (is_reset) socket.end_input(ECONNRESET);
+    if (is_reset || socket.receiver_ == nullptr) socket.input_changed();
 }
 
 void UringRing::complete_send(Socket& socket, int result) noexcept {
