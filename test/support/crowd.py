@@ -21,11 +21,11 @@ class Member:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setblocking(False)
         self.buffer = bytearray()
-        self.asked_at = None  # None: nothing is under way
+        self.is_waiting = False
         self.left = False
 
     def ask(self, data):
-        self.asked_at = time.monotonic()
+        self.is_waiting = True
         if self.sock.send(data) != len(data):
             raise Failed("a small request did not fit a socket's buffer")
 
@@ -51,9 +51,8 @@ class Member:
         if len(self.buffer) < whole:
             return None
         answer.body = bytes(self.buffer[len(head) + len(end):whole])
-        answer.seconds = time.monotonic() - self.asked_at
         del self.buffer[:whole]
-        self.asked_at = None
+        self.is_waiting = False
         return answer
 
 
@@ -81,17 +80,24 @@ class Crowd:
         answers = []
         ends = time.monotonic() + deadline
         while len(answers) < count:
-            left = ends - time.monotonic()
-            if left <= 0:
+            if time.monotonic() > ends:
                 raise Failed(f"{len(answers)} of {count} answers came within {deadline:g} s")
-            for key, _ in self.selector.select(left):
-                answer = key.data.read()
-                if answer:
-                    answers.append(answer)
+            answers += self._some(ends)
         return answers
 
+    def collect_until(self, when):
+        """The answers that come until then."""
+        answers = []
+        while time.monotonic() < when:
+            answers += self._some(when)
+        return answers
+
+    def _some(self, ends):
+        events = self.selector.select(max(0.0, ends - time.monotonic()))
+        return [answer for answer in (key.data.read() for key, _ in events) if answer]
+
     def waiting(self):
-        return [member for member in self.members if member.asked_at is not None]
+        return [member for member in self.members if member.is_waiting]
 
     def leave(self, members, reset=False):
         for member in members:

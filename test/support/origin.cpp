@@ -6,12 +6,16 @@
 //   /bytes/N      N bytes with Content-Length
 //   /chunked/N    N bytes in chunks
 //   /slow/MS      waits MS milliseconds before it answers
+//   /hold/MS      the same, and counted: see /held
+//   /held         "now N, most N, all N": requests under /hold/, most of them at once; forgets the
+//                 last two
 //   /status/CODE  that status, empty body
 //   /echo         the request's body, as it comes
 //   /head         the request's head, as received
 //   /die          closes without an answer
 //   /reset        answers with RST
 //   /midway/N     promises N bytes, sends half, closes
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -40,9 +44,29 @@ constexpr http::h1::HeadLimits limits{.header_bytes = 96 * 1024, .headers = 256,
 
 enum class After { keep, close, reset };
 
+/// Requests that wait under /hold/: for proofs of how many there are at once.
+struct Held {
+    unsigned now = 0;
+    unsigned most = 0;
+    unsigned all = 0;
+
+    void begin() noexcept {
+        most = std::max(most, ++now);
+        ++all;
+    }
+    void end() noexcept { --now; }
+    std::string report() {
+        std::string words = fmt::format("now {}, most {}, all {}", now, most, all);
+        most = now;
+        all = 0;
+        return words;
+    }
+};
+
 struct Server {
     io::Ring& ring;
     std::string name;
+    Held held{};
     std::string filler = std::string(256 * 1024, 'x');
 };
 
@@ -61,6 +85,12 @@ class Answer {
         if (path == "/reset") co_return After::reset;
         if (const auto ms = number_after(path, "/slow/"))
             co_await server_.ring.sleep(std::chrono::milliseconds(*ms));
+        if (const auto ms = number_after(path, "/hold/")) {
+            server_.held.begin();
+            co_await server_.ring.sleep(std::chrono::milliseconds(*ms));
+            server_.held.end();
+        }
+        if (path == "/held") co_return co_await held();
         if (const auto size = number_after(path, "/chunked/")) co_return co_await chunked(*size);
         if (const auto size = number_after(path, "/midway/")) {
             co_await bytes(*size, *size / 2);
@@ -110,6 +140,11 @@ class Answer {
         const std::string start = head(status, status == 204 ? "" : framing);
         const bool sent = co_await send(start, no_body ? std::string_view{} : body);
         co_return sent ? after() : After::close;
+    }
+
+    io::Task<After> held() {
+        const std::string words = server_.held.report();
+        co_return co_await text(200, words);
     }
 
     io::Task<After> bytes(std::size_t promised, std::size_t size) {
