@@ -139,7 +139,8 @@ class Setting:
 
 
 def prove(io, repeats):
-    proxy = Proxy(io=io, workers=WORKERS, nofile=20_000).wait_ready()
+    # The crowds stay connected while others have their rounds.
+    proxy = Proxy('--header-timeout', '30m', '--idle-timeout', '30m', io=io, workers=WORKERS, nofile=20_000).wait_ready()
     settings = [Setting(proxy, io, *limits) for limits in SETTINGS]
     big, small = settings[:1], settings[1:]
     try:
