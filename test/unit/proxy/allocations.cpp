@@ -127,6 +127,9 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     const bool edited = GENERATE(false, true);
     Origin origin;
     RouteConfig route{.id = "r", .v_host = "a.example"};
+    route.strategy = GENERATE(BalancingStrategy::round_robin, BalancingStrategy::random,
+                              BalancingStrategy::ip_hash, BalancingStrategy::least_connections,
+                              BalancingStrategy::least_latency);
     route.backends.push_back({.id = "b", .hostname = "127.0.0.1", .port = origin.port()});
     if (edited) route = with_edits(route);
     snapshot::Publisher publisher;
