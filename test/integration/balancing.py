@@ -184,18 +184,29 @@ def least_connections(t):
             go.wait(30)
             backend.send(response("200 OK", b"slow"))
     slow = t.bare_origin(held)
-    host = route_over(t, t.proxy, [slow, t.bare_origin(named("1")), t.bare_origin(named("2"))], "LEAST_CONNECTIONS")
-    waiting = [t.client(t.proxy) for _ in range(12)]
-    for client in waiting:
+    others = [t.bare_origin(named("1")), t.bare_origin(named("2"))]
+    host = route_over(t, t.proxy, [slow, *others], "LEAST_CONNECTIONS")
+    # Nobody has anything in flight: the cycle decides, and the slow one's turn comes once.
+    waiting = None
+    for _ in range(6):
+        client = t.client(t.proxy)
+        if slow.requests:
+            answered_by(client, host)
+            continue
+        seen = sum(len(one.requests) for one in others)
         client.send(request(host))
-    slow.wait(lambda: len(slow.requests) >= 1, "a request at the slow backend")
+        t.eventually(lambda: slow.requests or sum(len(one.requests) for one in others) > seen, "a request at a backend")
+        if slow.requests:
+            waiting = client
+        else:
+            equal(client.read_response().status, 200, "status of a request at one of the others")
+    equal(len(slow.requests), 1, "requests at the slow backend")
     count = t.scaled(600, 120)
     shares = tally(t, t.proxy, host, count, clients=2)
-    # It holds at least one, and one of the two others always has none: a request for it would hang this case.
+    # One of the two others always has none in flight: a request for the slow one would hang this case.
     equal(shares["slow"], 0, "requests at the slow backend meanwhile")
     for name in ("1", "2"):
         at_least(shares[name], count // 4, f"requests at backend {name}")
     go.set()
-    for client in waiting:
-        equal(client.read_response().status, 200, "status of a request that was held")
+    equal(waiting.read_response().text, "slow", "the answer to the request that was held")
     equal(sum(tally(t, t.proxy, host, 30, clients=1).values()), 30, "answers after it")

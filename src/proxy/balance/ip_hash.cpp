@@ -59,18 +59,32 @@ std::uint64_t cost_of(std::uint64_t draw) noexcept {
     return ((std::uint64_t{zeros} + 1) << fraction_bits) - log;
 }
 
+/// Never above cost_of(draw), for -log2(u) is at least (1 - u) / ln 2, and 1 / ln 2 is 1.44.
+std::uint64_t least_cost_of(std::uint64_t draw) noexcept {
+    const std::uint64_t rest = ~draw >> (64 - fraction_bits);
+    return rest + rest / 4 + rest / 8;
+}
+
 struct Bid {
     const snapshot::Upstream* upstream = nullptr;
     std::uint64_t draw = 0;
+    std::uint64_t cost =
+        0;  // worked out when first compared with one of another weight; 0: not yet
+
+    std::uint64_t known_cost() noexcept {
+        if (cost == 0) cost = cost_of(draw);
+        return cost;
+    }
 };
 
 /// A total order, so that it does not matter in which order upstreams are configured.
-bool beats(const Bid& one, const Bid& other) noexcept {
+bool beats(Bid& one, Bid& other) noexcept {
     const std::uint64_t weight = one.upstream->weight;
     const std::uint64_t other_weight = other.upstream->weight;
     if (weight != other_weight) {
-        const std::uint64_t cost = cost_of(one.draw) * other_weight;
-        const std::uint64_t other_cost = cost_of(other.draw) * weight;
+        const std::uint64_t other_cost = other.known_cost() * weight;
+        if (least_cost_of(one.draw) * other_weight > other_cost) return false;  // nearly always
+        const std::uint64_t cost = one.known_cost() * other_weight;
         if (cost != other_cost) return cost < other_cost;
     }
     if (one.draw != other.draw) return one.draw > other.draw;
@@ -82,7 +96,7 @@ bool beats(const Bid& one, const Bid& other) noexcept {
 const snapshot::Upstream* ip_hash(const snapshot::Route& route, const Choice& choice) noexcept {
     Bid best;
     for (const snapshot::Upstream& upstream : route.upstreams) {
-        const Bid bid{&upstream, hash_pair(upstream.hash, choice.client)};
+        Bid bid{&upstream, hash_pair(upstream.hash, choice.client)};
         // Asked last: it reads memory that all workers share.
         if (best.upstream != nullptr && !beats(bid, best)) continue;
         if (is_eligible(upstream, choice)) best = bid;
