@@ -61,19 +61,25 @@ ControlThread::~ControlThread() {
 
 Result<void> ControlThread::start(const ControlOptions& options) {
     std::promise<Result<void>> started;
-    auto outcome = started.get_future();
+    auto result_of_start = started.get_future();
     thread_ = std::thread([&] {
         ::pthread_setname_np(::pthread_self(), "penstock-ctl");
-        started.set_value(set_up(options));
-        if (ring_ != nullptr) run();
+        auto outcome = set_up(options);
+        const bool runs = outcome.has_value();
+        started.set_value(std::move(outcome));
+        if (runs) run();
+        resolver_.reset();  // its thread posts to our mailbox
     });
-    auto result = outcome.get();
+    auto result = result_of_start.get();
     if (!result) stop();
     return result;
 }
 
 void ControlThread::serve() {
     ring_->mailbox().post([this] {
+        starting_workers_ = false;
+        for (const auto& [name, answer] : std::exchange(early_answers_, {}))
+            take_answer(name, answer);
         if (api_server_ != nullptr) api_server_->start();
         if (api_ != nullptr) api_->set_ready(true);
     });
@@ -91,6 +97,7 @@ void ControlThread::stop() {
         ring_->mailbox().post([this] {
             stopping_ = true;
             epochs_->release();
+            names_->release();
             if (api_server_ != nullptr) api_server_->stop();
             prober_->stop();
         });
@@ -138,14 +145,10 @@ void ControlThread::on_event(Listener listener) {
 Result<void> ControlThread::set_up(const ControlOptions& options) {
     auto ring = io::Ring::create(options.engine);
     if (!ring) return Failure{ring.error()};
-    configuration_ = std::make_unique<control::Configuration>(store_, publisher_, events_);
-    if (const auto loaded = configuration_->load(); !loaded)
-        return Failure{Error{describe(loaded.error())}};
-    if (options.config_file) {
-        const auto applied = control::apply_config_file(*options.config_file, *configuration_);
-        if (!applied) return Failure{Error{join(applied.error())}};
-    }
     ring_ = std::move(*ring);
+    set_up_names(options);
+    configuration_ = std::make_unique<control::Configuration>(store_, publisher_, events_, *names_);
+    if (auto loaded = load(options); !loaded) return loaded;
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     start_probing();
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
@@ -154,9 +157,49 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
                                               control::AccessRules(options.admin_hosts));
         api_server_ = std::make_unique<control::ApiServer>(
             *ring_, options.admin_listener,
-            [this](const control::ApiRequest& request) { return api_->handle(request); }, *epochs_);
+            [this](const control::ApiRequest& request) { return api_->handle(request); }, *epochs_,
+            *names_);
     }
+    starting_workers_ = true;
     return {};
+}
+
+void ControlThread::set_up_names(const ControlOptions& options) {
+    resolver_ = std::make_unique<net::Resolver>(
+        options.resolvers, [this](const std::string& name, net::NameAnswer answer) {
+            ring_->mailbox().post(
+                [this, name, answer = std::move(answer)] { take_answer(name, answer); });
+        });
+    names_ = std::make_unique<control::Names>(
+        ring_->timers(), [this](const std::string& name) { resolver_->resolve(name); });
+}
+
+/// Publishes what was configured before, or is in the file. Its names are looked up, so that the
+/// first request finds their addresses, and waited for as long as a change would wait for them.
+Result<void> ControlThread::load(const ControlOptions& options) {
+    if (const auto loaded = configuration_->load(); !loaded)
+        return Failure{Error{describe(loaded.error())}};
+    if (options.config_file) {
+        const auto applied = control::apply_config_file(*options.config_file, *configuration_);
+        if (!applied) return Failure{Error{join(applied.error())}};
+    }
+    bool done = false;
+    io::spawn(look_up_names(done));
+    ring_->run_until([&] { return done; });
+    return {};
+}
+
+io::Task<void> ControlThread::look_up_names(bool& done) {
+    control::NamesWanted wanted(*ring_, *names_, names_->unknown());
+    co_await wanted.until_known();
+    done = true;
+}
+
+void ControlThread::take_answer(const std::string& name, const net::NameAnswer& answer) {
+    if (starting_workers_)
+        early_answers_.emplace_back(name, answer);
+    else
+        names_->take(name, answer, ring_->now());
 }
 
 void ControlThread::run() {
@@ -239,7 +282,12 @@ void ControlThread::listen(Listener listener) {
 
 io::Task<void> ControlThread::apply(const Change& change, std::promise<Result<void>>& promise) {
     ++calls_;
-    const auto outcome = change(*configuration_);
+    auto outcome = change(*configuration_);
+    while (!outcome && !outcome.error().unknown_names.empty()) {
+        control::NamesWanted wanted(*ring_, *names_, outcome.error().unknown_names);
+        co_await wanted.until_known();
+        outcome = change(*configuration_);
+    }
     if (outcome && *outcome != 0) co_await epochs_->until_passed(*outcome);
     --calls_;
     // Last: whoever waits for it owns both parameters.

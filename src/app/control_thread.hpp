@@ -24,8 +24,10 @@
 #include "control/event_bus.hpp"
 #include "control/event_log.hpp"
 #include "control/health_prober.hpp"
+#include "control/names.hpp"
 #include "control/store/memory.hpp"
 #include "io/ring.hpp"
+#include "net/resolver.hpp"
 #include "snapshot/live_change.hpp"
 #include "snapshot/publisher.hpp"
 
@@ -36,6 +38,7 @@ struct ControlOptions {
     int admin_listener = -1;  // not owned; -1: no REST API
     std::vector<std::string> admin_hosts;
     std::optional<std::string> config_file;
+    std::vector<net::Address> resolvers;  // none: those of resolv.conf
 };
 
 class ControlThread {
@@ -69,6 +72,10 @@ class ControlThread {
 
   private:
     Result<void> set_up(const ControlOptions& options);
+    void set_up_names(const ControlOptions& options);
+    Result<void> load(const ControlOptions& options);
+    io::Task<void> look_up_names(bool& done);
+    void take_answer(const std::string& name, const net::NameAnswer& answer);
     void run();
     bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
     std::vector<RouteConfig> copy_of_routes() const;
@@ -86,8 +93,10 @@ class ControlThread {
     control::EventLog event_log_{events_};
     std::vector<std::vector<Subscription>> listeners_;
     control::MemoryStore store_;
-    std::unique_ptr<control::Configuration> configuration_;
     std::unique_ptr<io::Ring> ring_;
+    std::unique_ptr<control::Names> names_;
+    std::unique_ptr<net::Resolver> resolver_;
+    std::unique_ptr<control::Configuration> configuration_;
     std::unique_ptr<control::EpochWait> epochs_;
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
@@ -96,7 +105,10 @@ class ControlThread {
     /// each.
     std::set<std::string> changed_;
     std::thread thread_;
+    /// Answers to lookups that came while workers were being started: nothing is published then.
+    std::vector<std::pair<std::string, net::NameAnswer>> early_answers_;
     unsigned calls_ = 0;
+    bool starting_workers_ = false;
     bool stopping_ = false;
     bool reclaiming_ = false;
 };

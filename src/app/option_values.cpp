@@ -49,6 +49,15 @@ Result<net::Address> parse_admin(std::string_view text) {
     return *address;
 }
 
+Result<net::Address> parse_resolver(std::string_view text) {
+    constexpr std::uint16_t dns_port = 53;
+    if (const auto address = net::Address::parse(text, dns_port)) return *address;
+    const auto address = net::Address::parse_endpoint(text);
+    if (!address || address->family() == AF_UNIX || address->port() == 0)
+        return wrong("ADDR or ADDR:PORT is wanted, an IPv6 ADDR before a port in brackets");
+    return *address;
+}
+
 Result<net::Network> parse_network(std::string_view text) {
     const auto network = net::Network::parse(text);
     if (!network) return wrong("an address block like 10.0.0.0/8 is wanted");

@@ -19,6 +19,7 @@ namespace penstock::app {
 
 Result<ListenOn> parse_listen(std::string_view text);
 Result<net::Address> parse_admin(std::string_view text);
+Result<net::Address> parse_resolver(std::string_view text);
 Result<net::Network> parse_network(std::string_view text);
 Result<std::string> parse_node_name(std::string_view text);
 Result<unsigned> parse_workers(std::string_view text);

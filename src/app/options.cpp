@@ -24,11 +24,15 @@ struct Unbuilt {
 
 /// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
 constexpr std::array unbuilt_flags{
-    Unbuilt{"--https", nullptr},           Unbuilt{"--https-public-port", nullptr},
-    Unbuilt{"--admin-cert", nullptr},      Unbuilt{"--admin-key", nullptr},
-    Unbuilt{"--admin-client-ca", nullptr}, Unbuilt{"--admin-token-file", nullptr},
-    Unbuilt{"--access-log", "off"},        Unbuilt{"--resolver", nullptr},
-    Unbuilt{"--auth-threads", "1"},        Unbuilt{"--otlp", nullptr},
+    Unbuilt{"--https", nullptr},
+    Unbuilt{"--https-public-port", nullptr},
+    Unbuilt{"--admin-cert", nullptr},
+    Unbuilt{"--admin-key", nullptr},
+    Unbuilt{"--admin-client-ca", nullptr},
+    Unbuilt{"--admin-token-file", nullptr},
+    Unbuilt{"--access-log", "off"},
+    Unbuilt{"--auth-threads", "1"},
+    Unbuilt{"--otlp", nullptr},
     Unbuilt{"--watchdog", nullptr},
 };
 constexpr std::array unbuilt_switches{"--proxy-protocol", "--config-always"};
@@ -274,6 +278,13 @@ void describe_process(CommandLine& line, Options& options) {
     };
     line.one(group, "--config", "FILE", "A configuration document applied at start",
              text_into(options.config_file));
+    line.list(
+        group, "--resolver", "ADDR",
+        "A DNS server for backends' names: ADDR or ADDR:PORT; repeatable, asked in turn",
+        [&](const std::string& text) {
+            return assign(options.resolvers, text, "--resolver", &parse_resolver);
+        },
+        "those of resolv.conf");
     line.one(group, "--store", "URL", "Where configuration lives; memory: is the only store yet",
              &parse_store, "memory:");
     line.one(

@@ -37,6 +37,7 @@ struct Options {
     Pinning pinning;
     EngineChoice engine = EngineChoice::automatic;
     std::optional<std::string> config_file;
+    std::vector<net::Address> resolvers;  // none: those of resolv.conf
     proxy::Settings proxy;
     std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
     std::chrono::milliseconds drain_timeout{30'000};

@@ -54,7 +54,8 @@ Result<void> Proxy::start() {
         .engine = *engine,
         .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
         .admin_hosts = options_.admin_hosts,
-        .config_file = options_.config_file};
+        .config_file = options_.config_file,
+        .resolvers = options_.resolvers};
     if (auto started = control_.start(control); !started) return started;
     running_ = true;
     if (auto dropped = drop_privileges(options_.user, options_.group); !dropped) return dropped;

@@ -1,3 +1,4 @@
+#include <ares.h>
 #include <fmt/format.h>
 #include <llhttp.h>
 #include <simdjson.h>
@@ -30,10 +31,10 @@ std::string version_text() {
 #endif
     const auto probed = io::probe_uring();
     return fmt::format(
-        "penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}\nengines: {}\n",
+        "penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}, c-ares {}\nengines: {}\n",
         PENSTOCK_VERSION, PENSTOCK_COMMIT, uring, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
         LLHTTP_VERSION_PATCH, simdjson_version(), FMT_VERSION / 10'000, FMT_VERSION / 100 % 100,
-        FMT_VERSION % 100,
+        FMT_VERSION % 100, ares_version(nullptr),
         probed ? "uring, epoll" : "epoll (no uring: " + probed.error().message + ")");
 }
 

@@ -66,8 +66,13 @@ io::Task<void> linger(io::Socket& socket) {
 
 }  // namespace
 
-ApiServer::ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs)
-    : ring_(ring), listener_(ring, listener_fd), handler_(std::move(handler)), epochs_(epochs) {}
+ApiServer::ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs,
+                     Names& names)
+    : ring_(ring),
+      listener_(ring, listener_fd),
+      handler_(std::move(handler)),
+      epochs_(epochs),
+      names_(names) {}
 
 void ApiServer::start() {
     accepting_ = true;
@@ -156,15 +161,21 @@ io::Task<ApiResponse> ApiServer::respond(MessageReader& reader, const http::Requ
     }
     if (!body.result.ok()) co_return problem(Status::bad_request, "malformed request body");
     Fields fields(request);
-    ApiResponse response = handler_({.method = request.method_text,
-                                     .target = request.path,
-                                     .body = body.bytes,
-                                     .host = request.authority,
-                                     .origin = fields["origin"],
-                                     .content_type = fields["content-type"],
-                                     .content_encoding = fields["content-encoding"],
-                                     .if_match = fields["if-match"],
-                                     .if_none_match = fields["if-none-match"]});
+    const ApiRequest asked{.method = request.method_text,
+                           .target = request.path,
+                           .body = body.bytes,
+                           .host = request.authority,
+                           .origin = fields["origin"],
+                           .content_type = fields["content-type"],
+                           .content_encoding = fields["content-encoding"],
+                           .if_match = fields["if-match"],
+                           .if_none_match = fields["if-none-match"]};
+    ApiResponse response = handler_(asked);
+    while (!response.unknown_names.empty()) {
+        NamesWanted wanted(ring_, names_, std::move(response.unknown_names));
+        co_await wanted.until_known();
+        response = handler_(asked);
+    }
     // What the answer says is what the next request sees: on every worker.
     if (response.wait_for_epoch != 0) co_await epochs_.until_passed(response.wait_for_epoch);
     co_return response;

@@ -14,6 +14,7 @@
 #include "base/intrusive_list.hpp"
 #include "control/epoch_wait.hpp"
 #include "control/message.hpp"
+#include "control/names.hpp"
 #include "http/h1/reader.hpp"
 #include "io/ring.hpp"
 
@@ -25,8 +26,9 @@ class ApiServer {
 
     using Handler = std::function<ApiResponse(const ApiRequest&)>;
 
-    /// `listener_fd` is a listening socket, not owned. Ring and epochs must outlive the server.
-    ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs);
+    /// `listener_fd` is a listening socket, not owned. Ring, epochs and names must outlive the
+    /// server.
+    ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs, Names& names);
     ApiServer(const ApiServer&) = delete;
     ApiServer& operator=(const ApiServer&) = delete;
 
@@ -63,6 +65,7 @@ class ApiServer {
     io::Listener listener_;
     Handler handler_;
     EpochWait& epochs_;
+    Names& names_;
     IntrusiveList<Connection> connections_;
     HttpDate date_;
     std::size_t open_ = 0;

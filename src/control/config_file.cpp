@@ -50,7 +50,8 @@ Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path,
     if (!document)
         return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
     if (!document->errors.empty()) return Failure{lines_of(path, document->errors)};
-    const auto outcome = configuration.replace_all(std::move(document->value.routes));
+    const auto outcome = configuration.replace_all(std::move(document->value.routes),
+                                                   Configuration::Mode::apply_at_once);
     if (outcome) return *outcome;
     const Refusal& refusal = outcome.error();
     if (!refusal.errors.empty()) return Failure{lines_of(path, refusal.errors)};

@@ -35,7 +35,28 @@ std::optional<Event> difference(const RouteConfig* before, const RouteConfig* af
     return event_of<RouteChanged>(*after);
 }
 
+std::set<std::string> names_in(const RouteConfig& route) {
+    std::set<std::string> names;
+    for (const Backend& backend : route.backends) {
+        if (model::needs_lookup(backend.hostname)) names.insert(backend.hostname);
+    }
+    return names;
+}
+
+/// "Not yet": see Refusal::unknown_names.
+Failure<Refusal> later(std::vector<std::string> unknown_names) {
+    Refusal refusal{http::Status::service_unavailable, "A name has not been looked up yet.", {}};
+    refusal.unknown_names = std::move(unknown_names);
+    return Failure{std::move(refusal)};
+}
+
 }  // namespace
+
+Configuration::Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events,
+                             Names& names)
+    : store_(store), publisher_(publisher), events_(events), names_(names) {
+    names_.on_change([this](const std::set<std::string>& v_hosts) { return refresh_all(v_hosts); });
+}
 
 Configuration::Outcome Configuration::load() {
     auto stored = store_.load();
@@ -59,6 +80,10 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
     if (mode == Mode::check) return std::uint64_t{0};
+    if (mode == Mode::apply) {
+        if (auto names = unknown_names_of(std::span(&route, 1)); !names.empty())
+            return later(std::move(names));
+    }
     const RouteChange change = change_to(route);
     const auto event = difference(find(route.v_host), &route);
     auto outcome = commit(std::span(&change, 1));
@@ -78,6 +103,7 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mod
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
     forget(change.v_host);
+    names_.use(change.v_host, {});
     forget_marks(change.v_host, nullptr);
     tell(event);
     return outcome;
@@ -88,6 +114,9 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
     if (mode == Mode::check) return std::uint64_t{0};
+    if (mode == Mode::apply) {
+        if (auto names = unknown_names_of(routes); !names.empty()) return later(std::move(names));
+    }
     std::map<std::string, const RouteConfig*, std::less<>> wanted;
     for (const auto& [v_host, route] : routes_) wanted[v_host] = nullptr;
     for (const RouteConfig& route : routes) wanted[route.v_host] = &route;
@@ -102,6 +131,10 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     hosts_.clear();
     ids_.clear();
     for (RouteConfig& route : routes) remember(std::move(route));
+    // After those that stay: a name that moves from one route to another keeps its addresses.
+    for (const RouteChange& change : changes) {
+        if (change.config == nullptr) names_.use(change.v_host, {});
+    }
     for (const auto& [v_host, route] : before) {
         if (!routes_.contains(v_host)) tell(difference(&route, nullptr));
     }
@@ -185,10 +218,23 @@ Configuration::PublishedBackend Configuration::find(snapshot::BackendName backen
     return {};
 }
 
+bool Configuration::refresh_all(const std::set<std::string>& v_hosts) {
+    std::vector<RouteChange> changes;
+    for (const std::string& v_host : v_hosts) {
+        if (const RouteConfig* route = find(v_host)) changes.push_back(change_to(*route));
+    }
+    if (!publisher_.has_room(changes.size())) return false;
+    if (!changes.empty()) publish(changes);
+    return true;
+}
+
 std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& route) const {
     std::vector<snapshot::BackendState> states;
     for (const Backend& backend : route.backends) {
-        states.push_back(snapshot::state_of_literal(backend));
+        if (model::needs_lookup(backend.hostname))
+            states.push_back({names_.addresses(backend.hostname, backend.port), false});
+        else
+            states.push_back(snapshot::state_of_literal(backend));
         states.back().in_maintenance = in_maintenance(route.v_host, backend);
     }
     return states;
@@ -200,7 +246,7 @@ RouteChange Configuration::change_to(const RouteConfig& route) const {
 
 model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {
     model::FieldErrors errors;
-    const auto check = [&](const Names& names, const std::string& name, std::string pointer) {
+    const auto check = [&](const Holders& names, const std::string& name, std::string pointer) {
         const auto holder = names.find(name);
         if (holder == names.end() || holder->second == route.v_host) return;
         errors.push_back({std::move(pointer),
@@ -213,6 +259,14 @@ model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {
         check(hosts_, route.aliases[i], model::child_pointer("/aliases", i));
     }
     return errors;
+}
+
+std::vector<std::string> Configuration::unknown_names_of(
+    std::span<const RouteConfig> routes) const {
+    std::set<std::string> names;
+    for (const RouteConfig& route : routes) names.merge(names_in(route));
+    std::erase_if(names, [this](const std::string& name) { return names_.knows(name); });
+    return {names.begin(), names.end()};
 }
 
 Configuration::Outcome Configuration::commit(std::span<const RouteChange> changes) {
@@ -254,6 +308,7 @@ void Configuration::remember(RouteConfig route) {
     ids_.emplace(route.id, route.v_host);
     hosts_.emplace(route.v_host, route.v_host);
     for (const std::string& alias : route.aliases) hosts_.emplace(alias, route.v_host);
+    names_.use(route.v_host, names_in(route));
     std::string v_host = route.v_host;
     routes_.emplace(std::move(v_host), std::move(route));
 }

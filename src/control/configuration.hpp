@@ -19,6 +19,7 @@
 #include <penstock/result.hpp>
 
 #include "control/event_bus.hpp"
+#include "control/names.hpp"
 #include "control/store/store.hpp"
 #include "http/status.hpp"
 #include "model/field_error.hpp"
@@ -31,19 +32,26 @@ struct Refusal {
     http::Status status = http::Status::conflict;
     std::string detail;
     model::FieldErrors errors;
+    /// Not empty: nothing speaks against the change but that these names of backends have not been
+    /// looked up; when they have been, it can be asked for again. Made before, it would leave
+    /// requests without a backend meanwhile.
+    std::vector<std::string> unknown_names{};
 };
 
 class Configuration {
   public:
-    /// Check: everything but the change itself (?dryRun=true).
-    enum class Mode { apply, check };
+    /// Check: everything but the change itself (?dryRun=true). Apply at once: though names have
+    /// not been looked up, for the time before anything is served.
+    enum class Mode { apply, apply_at_once, check };
     /// The epoch of the publication; 0 where nothing was published.
     using Outcome = Result<std::uint64_t, Refusal>;
     using Routes = std::map<std::string, RouteConfig, std::less<>>;
 
     /// route.created, .changed and .deleted go to `events`, when they are in force.
-    Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events)
-        : store_(store), publisher_(publisher), events_(events) {}
+    Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events,
+                  Names& names);
+    Configuration(const Configuration&) = delete;
+    Configuration& operator=(const Configuration&) = delete;
 
     /// At start: publishes what the store holds.
     Outcome load();
@@ -68,6 +76,8 @@ class Configuration {
     /// Publishes the route anew because its backends' state has changed; nothing is stored. 0 where
     /// there is no such route, or no room (Publisher::has_room).
     std::uint64_t refresh(std::string_view v_host);
+    /// The same for several in one publication; false where there was no room for it.
+    bool refresh_all(const std::set<std::string>& v_hosts);
     /// Called with each route that has been published.
     using RoutePublished = std::function<void(const RouteConfig&, const snapshot::Route&)>;
     void on_route_published(RoutePublished callback) { route_published_ = std::move(callback); }
@@ -86,13 +96,14 @@ class Configuration {
     const snapshot::Totals& totals() const { return std::as_const(publisher_).totals(); }
 
   private:
-    using Names = std::unordered_map<std::string, std::string>;  // to the vHost that has it
+    using Holders = std::unordered_map<std::string, std::string>;  // to the vHost that has it
     /// The host:port of what is in maintenance: an id that moves elsewhere starts without a mark.
     using Marks = std::set<std::string>;
 
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
+    std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
     Outcome commit(std::span<const snapshot::RouteChange> changes);
     std::uint64_t publish(std::span<const snapshot::RouteChange> changes);
     /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
@@ -105,9 +116,10 @@ class Configuration {
     Store& store_;
     snapshot::Publisher& publisher_;
     ControlEvents& events_;
+    Names& names_;
     Routes routes_;
-    Names hosts_;  // vHosts and aliases
-    Names ids_;
+    Holders hosts_;  // vHosts and aliases
+    Holders ids_;
     std::map<std::string, Marks> maintenance_;  // by vHost
     RoutePublished route_published_;
 };

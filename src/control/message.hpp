@@ -36,6 +36,9 @@ struct ApiResponse {
     std::string body;
     /// To be sent when every worker has passed this epoch; 0: at once.
     std::uint64_t wait_for_epoch = 0;
+    /// Not empty: nothing has been done yet. The same request is to be asked again once these names
+    /// have been looked up (names.hpp).
+    std::vector<std::string> unknown_names{};
 };
 
 }  // namespace penstock::control

@@ -105,6 +105,11 @@ ApiResponse no_such_route(const Call& call) {
 }
 
 ApiResponse refused(const Refusal& refusal) {
+    if (!refusal.unknown_names.empty()) {
+        ApiResponse later;
+        later.unknown_names = refusal.unknown_names;
+        return later;
+    }
     return refusal.errors.empty() ? problem(refusal.status, refusal.detail)
                                   : problem(refusal.errors);
 }

@@ -127,6 +127,10 @@ bool is_address(std::string_view host) {
     return net::Address::parse(host, 0).has_value();
 }
 
+bool needs_lookup(std::string_view hostname) {
+    return hostname != "localhost" && !is_address(hostname);
+}
+
 std::string authority_of(std::string_view hostname, unsigned port) {
     const bool brackets = hostname.find(':') != std::string_view::npos;
     return brackets ? fmt::format("[{}]:{}", hostname, port) : fmt::format("{}:{}", hostname, port);

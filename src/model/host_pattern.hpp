@@ -28,6 +28,10 @@ Result<std::string> canonical_hostname(std::string_view text);
 /// True for an IPv4 or IPv6 literal in canonical form, brackets or not.
 bool is_address(std::string_view host);
 
+/// True where a backend's hostname, in canonical form, is a name to be looked up: no address, and
+/// not "localhost".
+bool needs_lookup(std::string_view hostname);
+
 /// "host:port", an IPv6 address in brackets.
 std::string authority_of(std::string_view hostname, unsigned port);
 

@@ -3,8 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "model/host_pattern.hpp"
-
 namespace penstock::model {
 
 namespace {
@@ -32,10 +30,6 @@ struct Unsupported {
 
 using Route = RouteConfig;
 
-bool has_name(const Backend& backend) {
-    return !is_address(backend.hostname) && backend.hostname != "localhost";
-}
-
 constexpr std::array route_table{
     Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
@@ -43,7 +37,6 @@ constexpr std::array route_table{
 };
 
 constexpr std::array backend_table{
-    Unsupported<Backend>{"/hostname", has_name},
     Unsupported<Backend>{"/protocol", changed<Backend, &Backend::protocol>},
     Unsupported<Backend>{"/tls", changed<Backend, &Backend::tls>},
     Unsupported<Backend>{"/caCert", changed<Backend, &Backend::ca_cert>},

@@ -87,6 +87,20 @@ Address Address::from(const sockaddr* source, socklen_t size) noexcept {
     return address;
 }
 
+Address Address::from_bytes(int family, const void* bytes) noexcept {
+    Address address;
+    if (family == AF_INET) {
+        address.storage_.v4.sin_family = AF_INET;
+        std::memcpy(&address.storage_.v4.sin_addr, bytes, sizeof(in_addr));
+        address.size_ = sizeof(sockaddr_in);
+    } else if (family == AF_INET6) {
+        address.storage_.v6.sin6_family = AF_INET6;
+        std::memcpy(&address.storage_.v6.sin6_addr, bytes, sizeof(in6_addr));
+        address.size_ = sizeof(sockaddr_in6);
+    }
+    return address;
+}
+
 Address Address::peer_of(int fd) noexcept {
     Address address;
     socklen_t size = sizeof(address.storage_);
@@ -151,8 +165,22 @@ std::string Address::endpoint() const {
     return (brackets ? "[" + name + "]" : name) + ":" + std::to_string(port());
 }
 
+Address Address::with_port(std::uint16_t port) const noexcept {
+    Address moved = *this;
+    if (family() == AF_INET)
+        moved.storage_.v4.sin_port = htons(port);
+    else if (family() == AF_INET6)
+        moved.storage_.v6.sin6_port = htons(port);
+    return moved;
+}
+
 bool Address::operator==(const Address& other) const noexcept {
     return size_ == other.size_ && std::memcmp(&storage_, &other.storage_, size_) == 0;
+}
+
+bool Address::operator<(const Address& other) const noexcept {
+    if (size_ != other.size_) return size_ < other.size_;
+    return std::memcmp(&storage_, &other.storage_, size_) < 0;
 }
 
 std::optional<Network> Network::parse(std::string_view cidr) {

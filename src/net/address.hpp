@@ -24,6 +24,8 @@ class Address {
     /// `path` of 1 to 107 bytes; empty where it is longer.
     static std::optional<Address> unix_path(std::string_view path);
     static Address from(const sockaddr* address, socklen_t size) noexcept;
+    /// From the 4 bytes of AF_INET or the 16 of AF_INET6, in network order; port 0.
+    static Address from_bytes(int family, const void* bytes) noexcept;
     /// The peer of a connected socket; AF_UNSPEC where the kernel knows none.
     static Address peer_of(int fd) noexcept;
     static Address local_of(int fd) noexcept;
@@ -42,7 +44,12 @@ class Address {
     /// "127.0.0.1:80", "[::1]:80", "unix:/path".
     std::string endpoint() const;
 
+    /// The same address at another port; AF_INET and AF_INET6 only.
+    Address with_port(std::uint16_t port) const noexcept;
+
     bool operator==(const Address& other) const noexcept;
+    /// An order without meaning that never changes: IPv4 first, then by the bytes.
+    bool operator<(const Address& other) const noexcept;
 
   private:
     union {

@@ -70,7 +70,7 @@ def refused(t, flags, culprit):
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
     ["--https", "127.0.0.1:1"], ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
     ["--admin-token-file", "f"], ["--store", "sqlite:penstock.db"], ["--proxy-protocol"], ["--access-log", "-"],
-    ["--resolver", "192.0.2.1"], ["--https-public-port", "443"], ["--otlp", "http://127.0.0.1:1"],
+    ["--https-public-port", "443"], ["--otlp", "http://127.0.0.1:1"],
     ["check", "file.json"]]])
 def not_built(t, flags):
     expect_refused(run_program(*addresses(), *flags) if flags[0] != "check" else run_program(*flags),

@@ -61,7 +61,7 @@ class OriginConnection(Peer):
 
 
 class Origin:
-    def __init__(self, script, send_buffer=None, receive_buffer=None, port=0):
+    def __init__(self, script, send_buffer=None, receive_buffer=None, port=0, address="127.0.0.1"):
         self.script = script
         self.changed = threading.Condition()
         self.connections = []
@@ -69,13 +69,13 @@ class Origin:
         self.faults = []
         self.stopping = False
         self.host = None  # the route's vHost, once it has one
-        self.listener = socket.socket()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if send_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind((address, port))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()

@@ -7,6 +7,7 @@ import time
 import origin as origins
 from checks import Failed, Skipped, equal, expect
 from client import Client
+from dns import Dns
 from peer import DEADLINE
 from proxy import SANITIZED, SCALE, Proxy
 
@@ -19,6 +20,7 @@ class Trial:
         self.pool = pool
         self.io = pool.io
         self.origins = []
+        self.dns_servers = []
         self.clients = []
         self.proxies = []
         self._shared = None
@@ -51,6 +53,12 @@ class Trial:
         made = self.bare_origin(script, **(sockets or {}))
         made.host = host or self.unique_host(made.port)
         (proxy or self.proxy).add_route(made.host, made.backend, **route)
+        return made
+
+    def dns(self):
+        """A DNS server of this case's own."""
+        made = Dns()
+        self.dns_servers.append(made)
         return made
 
     @staticmethod
@@ -124,6 +132,8 @@ class Trial:
                 proxy.stop()
             except Failed as error:
                 faults.append(str(error))
+        for server in self.dns_servers:
+            server.stop()
         return faults
 
     def logs(self):

@@ -250,7 +250,7 @@ TEST_CASE("what is not built yet is refused by name, on the command line and in 
           "[app]") {
     for (const char* flag : {"--https", "--https-public-port", "--admin-cert", "--admin-key",
                              "--admin-client-ca", "--admin-token-file", "--access-log",
-                             "--resolver", "--auth-threads", "--otlp", "--watchdog"}) {
+                             "--auth-threads", "--otlp", "--watchdog"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }

@@ -72,7 +72,10 @@ class ApiFixture {
     TestStore store;
     snapshot::Publisher publisher;
     ControlEvents events;
-    Configuration configuration{store, publisher, events};
+    io::TimerWheel timers{TimePoint{}};
+    std::vector<std::string> looked_up;
+    Names names{timers, [this](const std::string& name) { looked_up.push_back(name); }};
+    Configuration configuration{store, publisher, events, names};
     Api api{configuration, AccessRules({"admin.example"})};
 
   private:
