@@ -469,6 +469,7 @@ def request_under_way(t):
     waiting.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
     one.wait_requests(1)
     dns.set("moving.test", "127.0.0.2", ttl=1)
+    dns.wait_asked("moving.test", dns.count("moving.test") + 2)  # the first of these answers is in force by then
     wait_for_text(t, t.client(proxy), "a.test", "two")
     go.set()
     equal(waiting.read_response().text, "slow", "the answer to the request that was under way")

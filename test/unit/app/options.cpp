@@ -229,6 +229,9 @@ TEST_CASE("a bad value is refused in one line that names its flag", "[app]") {
                                                                {"--drain-timeout", ""},
                                                                {"--trusted-proxy", "10.0.0.0/33"},
                                                                {"--trusted-proxy", "lan"},
+                                                               {"--resolver", "dns.example"},
+                                                               {"--resolver", "127.0.0.1:0"},
+                                                               {"--resolver", "unix:/run/dns"},
                                                                {"--log-level", "loud"},
                                                                {"--log-format", "xml"},
                                                                {"--node-name", "two words"},
@@ -237,6 +240,17 @@ TEST_CASE("a bad value is refused in one line that names its flag", "[app]") {
         CAPTURE(flag, value);
         CHECK(names(error({flag, value}), flag));
     }
+}
+
+TEST_CASE("DNS servers have a port or port 53", "[app]") {
+    CHECK(options({}).resolvers.empty());
+    Lines servers;
+    for (const net::Address& server :
+         options({"--resolver", "192.0.2.1,192.0.2.2:5353", "--resolver", "::1", "--resolver",
+                  "[::1]:5353", "--resolver", "[::2]"})
+             .resolvers)
+        servers.push_back(server.endpoint());
+    CHECK(servers == Lines{"192.0.2.1:53", "192.0.2.2:5353", "[::1]:53", "[::1]:5353", "[::2]:53"});
 }
 
 TEST_CASE("what is no flag is named", "[app]") {
@@ -248,9 +262,9 @@ TEST_CASE("what is no flag is named", "[app]") {
 
 TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
           "[app]") {
-    for (const char* flag : {"--https", "--https-public-port", "--admin-cert", "--admin-key",
-                             "--admin-client-ca", "--admin-token-file", "--access-log",
-                             "--auth-threads", "--otlp", "--watchdog"}) {
+    for (const char* flag :
+         {"--https", "--https-public-port", "--admin-cert", "--admin-key", "--admin-client-ca",
+          "--admin-token-file", "--access-log", "--auth-threads", "--otlp", "--watchdog"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
