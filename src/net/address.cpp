@@ -74,6 +74,7 @@ std::optional<Address> Address::parse_endpoint(std::string_view text) {
 std::optional<Address> Address::unix_path(std::string_view path) {
     Address address;
     if (path.empty() || path.size() >= sizeof(address.storage_.local.sun_path)) return std::nullopt;
+    if (path.find('\0') != std::string_view::npos) return std::nullopt;
     address.storage_.local.sun_family = AF_UNIX;
     std::memcpy(address.storage_.local.sun_path, path.data(), path.size());
     address.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);

@@ -46,7 +46,7 @@ TEST_CASE("what is no host pattern is refused", "[model]") {
         "a/b", "http://a", "a:80", "*.", "**.a", "*a.b", "a.*", "a.*.b", "*.*.a", "*.127.0.0.1",
         "127.1", "1.2.3.4.5", "a.0x7f", "0x7f000001", "2001:db8::1", "[2001:db8::1", "[::1]:80",
         "[1.2.3.4]", "[]", "münchen.de", "ab--c.de", "xn--.de", "xn--a-.de", "xn--99999999.de",
-        std::string("a\0b", 3), std::string(64, 'a') + ".de");
+        std::string("a\0b", 3), std::string("1.2.3.4\0", 8), std::string(64, 'a') + ".de");
     CAPTURE(bad);
     CHECK(refused(pattern(bad)));
 }

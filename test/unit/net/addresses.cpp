@@ -24,6 +24,9 @@ TEST_CASE("endpoints are read and written back") {
         CHECK_FALSE(Address::parse_endpoint(text));
     }
     CHECK_FALSE(Address::unix_path(std::string(108, 'x')));
+    CHECK_FALSE(Address::unix_path(std::string("a\0b", 3)));
+    CHECK_FALSE(Address::parse(std::string("1.2.3.4\0x", 9), 80));
+    CHECK_FALSE(Address::parse(std::string("::1\0", 4), 80));
 }
 
 TEST_CASE("hosts are written without ports, mapped ones as IPv4") {
