@@ -39,6 +39,12 @@ std::size_t find_control(std::string_view bytes, std::size_t from) noexcept {
 
 HeadScanner::Outcome HeadScanner::scan(std::string_view bytes) noexcept {
     for (;;) {
+        // A line that starts with white space folds the one before it (obs-fold). Looked at here,
+        // as the line may begin in a later call than the one that ended its predecessor.
+        if (has_first_line_ && scanned_ == line_start_ && line_start_ < bytes.size() &&
+            (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {
+            return Outcome::malformed;
+        }
         const std::size_t at = find_control(bytes, scanned_);
         // Only whole line ends are passed: a CR at the end of what is here is looked at again with
         // its LF.
@@ -64,11 +70,6 @@ HeadScanner::Outcome HeadScanner::scan(std::string_view bytes) noexcept {
         }
         scanned_ = line_start_ = at + 2;
         if (empty_line) return Outcome::complete;
-        // A line that starts with white space folds the one before it (obs-fold).
-        if (line_start_ < bytes.size() &&
-            (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {
-            return Outcome::malformed;
-        }
     }
 }
 

@@ -71,6 +71,8 @@ TEST_CASE("bytes that have no place in a head are refused at once") {
         "GET / HTTP/1.1\nHost: a\r\n",
         "GET / HTTP/1.1\r\nX: a\rb\r\n",
         "GET / HTTP/1.1\r\nX: a\r\n folded\r\n",
+        "GET / HTTP/1.1\r\nX: a\r\n\tfolded\r\n",
+        "GET / HTTP/1.1\r\n folded\r\n",
         "GET\t/ HTTP/1.1\r\n",
         "GET / HTTP/1.1\r\nX: \x7f\r\n",
         "GET / HTTP/1.1\r\nX: 0123456789abcdef\x01\r\n",
@@ -80,6 +82,13 @@ TEST_CASE("bytes that have no place in a head are refused at once") {
         INFO(bytes);
         HeadScanner scanner;
         CHECK(scanner.scan(bytes) == HeadScanner::Outcome::malformed);
+        for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+            scanner.reset();
+            const auto first = scanner.scan(std::string_view(bytes).substr(0, cut));
+            CHECK(first != HeadScanner::Outcome::complete);
+            if (first == HeadScanner::Outcome::incomplete)
+                CHECK(scanner.scan(bytes) == HeadScanner::Outcome::malformed);
+        }
     }
 }
 
@@ -153,7 +162,7 @@ TEST_CASE("hosts") {
     CHECK(host_of("127.0.0.1") == "127.0.0.1");
     CHECK(host_of("[::1]:80") == "[::1]");
     for (const char* value : {"", "a,b", "u@a", "a:b", "a:65536", "a:80:80", "[::1", "[]", "[::1]x",
-                              "a b", "a/b", ".", "a%2eb", "[zz]"}) {
+                              "a b", "a/b", ".", "..", "a..", "a..:80", "a%2eb", "[zz]"}) {
         INFO(value);
         CHECK(host_of(value) == "refused");
     }
@@ -225,6 +234,7 @@ TEST_CASE("responses are judged as strictly") {
           "HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n",
           "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
           "HTTP/1.1 200 OK\r\nTransfer-Encoding: \r\n\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\n\r\n",
           "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\nA: b\r\n\r\n",
           "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"}) {
         INFO(bytes);
