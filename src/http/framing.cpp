@@ -216,6 +216,7 @@ bool parse_authority(std::string_view authority, RequestHead& head) noexcept {
             return false;  // an empty port is the default one
     }
     if (host.ends_with('.')) host.remove_suffix(1);
+    if (host.ends_with('.')) return false;  // one dot is the root's; who takes two off, another not
     if (host.empty() || host.size() > RequestHead::longest_host) return false;
     for (std::size_t i = 0; i < host.size(); ++i) head.host_[i] = ascii_lower(host[i]);
     head.host_size_ = static_cast<std::uint8_t>(host.size());
