@@ -115,8 +115,11 @@ struct Parser::Callbacks {
         return -1;
     }
 
-    static int on_chunk_extension(llhttp_t* parser, const char*, std::size_t size) noexcept {
-        return self(parser).count_overhead(size) ? 0 : -1;
+    // llhttp lets DEL stand in quotes.
+    static int on_chunk_extension(llhttp_t* parser, const char* at, std::size_t size) noexcept {
+        const std::string_view bytes(at, size);
+        const bool is_clean = bytes.find('\x7f') == std::string_view::npos;
+        return is_clean && self(parser).count_overhead(size) ? 0 : -1;
     }
 
     static int on_chunk_header(llhttp_t* parser) noexcept {
@@ -170,7 +173,10 @@ bool Parser::count_overhead(std::size_t bytes) noexcept {
 
 bool Parser::add_trailer() noexcept {
     const bool fits = count_overhead(4) && ++trailer_count_ <= most_trailers_;
-    if (may_trail(field_id(trailer_name_))) {
+    const FieldId id = field_id(trailer_name_);
+    // llhttp takes some of these for this message's own framing and refuses others: none pass.
+    if (id == FieldId::content_length || id == FieldId::transfer_encoding) return false;
+    if (may_trail(id)) {
         const std::string_view value = trim_ows(trailer_value_);
         trailers_.append(trailer_name_).append(": ").append(value).append("\r\n");
     }
@@ -189,6 +195,13 @@ bool Parser::parse_fields(std::string_view bytes, FieldList& fields) noexcept {
     const llhttp_errno_t error = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
     fields_ = nullptr;
     return error == HPE_OK || error == HPE_PAUSED_UPGRADE;
+}
+
+/// Once a head has been judged, the only Transfer-Encoding left is one "chunked". llhttp, which is
+/// to decode the chunks, has to see it too: behind "chunked," (an empty last element) it takes a
+/// response's body as it comes.
+bool Parser::agrees_on_chunks() const noexcept {
+    return (llhttp_.flags & F_TRANSFER_ENCODING) == 0 || (llhttp_.flags & F_CHUNKED) != 0;
 }
 
 std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadLimits& limits,
@@ -210,7 +223,9 @@ std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadL
     head.target = parts.target;
     head.method = method_of(parts.method);
     head.minor_version = static_cast<std::uint8_t>(parts.version.back() - '0');
-    return judge_request(head);
+    if (auto refusal = judge_request(head)) return refusal;
+    if (!agrees_on_chunks()) return Refusal{Status::bad_request, "ambiguous message length"};
+    return std::nullopt;
 }
 
 std::optional<Refusal> Parser::parse_response(std::string_view bytes, Method method,
@@ -228,7 +243,9 @@ std::optional<Refusal> Parser::parse_response(std::string_view bytes, Method met
                                              (line[11] - '0'));
     head.reason = line.size() > 13 ? line.substr(13) : std::string_view{};
     head.minor_version = static_cast<std::uint8_t>(line[7] - '0');
-    return judge_response(head, method);
+    if (auto refusal = judge_response(head, method)) return refusal;
+    if (!agrees_on_chunks()) return Refusal{Status::bad_gateway, "ambiguous message length"};
+    return std::nullopt;
 }
 
 Parser::Decoded Parser::decode_chunks(char* bytes, std::size_t size) noexcept {

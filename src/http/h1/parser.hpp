@@ -66,6 +66,7 @@ class Parser {
     struct Callbacks;
 
     bool parse_fields(std::string_view bytes, FieldList& fields) noexcept;
+    bool agrees_on_chunks() const noexcept;
     bool count_overhead(std::size_t bytes) noexcept;
     bool add_trailer() noexcept;
 

@@ -62,11 +62,29 @@ TEST_CASE("chunks come out whole wherever they are cut") {
 
 TEST_CASE("sloppy chunks are malformed") {
     for (const std::string wire :
-         {"\r\n", "g\r\n", "+5\r\nhello\r\n", "-1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n",
-          "5 \r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n",
-          "8000000000000001\r\n", "10000000000000000\r\n", "5\r\nhello\r0\r\n\r\n",
-          "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\n\n", "5;\x01\r\nhello\r\n",
-          "0\r\nA: \x01\r\n\r\n", "0\r\nA: b\r\n c\r\n\r\n"}) {
+         {"\r\n",
+          "g\r\n",
+          "+5\r\nhello\r\n",
+          "-1\r\n",
+          "0x5\r\nhello\r\n",
+          " 5\r\nhello\r\n",
+          "5 \r\nhello\r\n",
+          "5\nhello\r\n",
+          "5\r\nhelloX\r\n",
+          "5\r\nhello\n0\r\n\r\n",
+          "8000000000000001\r\n",
+          "10000000000000000\r\n",
+          "5\r\nhello\r0\r\n\r\n",
+          "0\r\nA : b\r\n\r\n",
+          "0\r\nA: b\n\r\n",
+          "0\r\n\n",
+          "5;\x01\r\nhello\r\n",
+          "5;a=\"\x7f\"\r\nhello\r\n",
+          "0\r\nA: \x01\r\n\r\n",
+          "0\r\nA: b\r\n c\r\n\r\n",
+          "0\r\nContent-Length: 0\r\n\r\n",
+          "0\r\nTransfer-Encoding: chunked\r\n\r\n",
+          "0\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"}) {
         for (const std::size_t step : {std::size_t{1}, wire.size()}) {
             INFO(wire << " in steps of " << step);
             const Decoding got = decode(wire, step);
