@@ -45,10 +45,11 @@ struct BackendEvent : EventMark {
     std::string authority;  ///< "hostname:port" as configured
     std::string address;    ///< "10.0.0.1:80"
 };
-/// Requests found it dead: none are sent to it until it is alive again.
+/// Requests found it dead, or an administrator took it out of use: none are sent to it until it is
+/// alive again.
 struct BackendDead : BackendEvent {
     static constexpr std::string_view name = "backend.dead";
-    std::string reason;  ///< of the failure that was one too many
+    std::string reason;  ///< of the failure that was one too many; or "maintenance"
 };
 /// It answers again, or an administrator says so.
 struct BackendAlive : BackendEvent {

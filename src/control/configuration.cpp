@@ -160,10 +160,33 @@ Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
             maintenance_.erase(v_host);
     };
     set(on);
+    const auto were_alive = alive_addresses(v_host, backend);
     const RouteChange change = change_to(*find(v_host));
     auto outcome = commit(std::span(&change, 1));
-    if (!outcome) set(!on);
+    if (!outcome) {
+        set(!on);
+        return outcome;
+    }
+    const snapshot::Route& route = *published(v_host);
+    for (const snapshot::Upstream& upstream : route.upstreams) {
+        if (upstream.authority != authority) continue;
+        if (!on)
+            publish_alive(events_, route, upstream);
+        else if (were_alive.contains(upstream.target))
+            publish_maintenance(events_, route, upstream);
+    }
     return outcome;
+}
+
+/// Upstream::target of each address of the backend that takes requests.
+std::set<std::string> Configuration::alive_addresses(const std::string& v_host,
+                                                     const Backend& backend) const {
+    std::set<std::string> targets;
+    for (const snapshot::Upstream& upstream : published(v_host)->upstreams) {
+        if (upstream.authority == authority_of(backend) && upstream.live->health.is_alive())
+            targets.insert(upstream.target);
+    }
+    return targets;
 }
 
 bool Configuration::in_maintenance(const std::string& v_host, const Backend& backend) const {
@@ -178,8 +201,11 @@ bool Configuration::revive(const std::string& v_host, const Backend& backend) {
         if (upstream.authority != authority_of(backend)) continue;
         snapshot::BackendHealth& health = upstream.live->health;
         // A failure that comes meanwhile is no reason to refuse an administrator.
+        bool here = false;
         while (health.view().state == snapshot::HealthState::dead)
-            revived = health.revive(health.view().epoch) || revived;
+            here = health.revive(health.view().epoch) || here;
+        if (here) publish_alive(events_, *published(v_host), upstream);
+        revived = revived || here;
     }
     return revived;
 }

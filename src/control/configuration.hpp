@@ -108,6 +108,7 @@ class Configuration {
     std::uint64_t publish(std::span<const snapshot::RouteChange> changes);
     /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
     void forget_marks(const std::string& v_host, const RouteConfig* route);
+    std::set<std::string> alive_addresses(const std::string& v_host, const Backend& backend) const;
     bool revive(const std::string& v_host, const Backend& backend);
     void tell(const std::optional<Event>& event);
     void forget(std::string_view v_host);

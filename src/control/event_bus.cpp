@@ -38,6 +38,13 @@ void publish_live_change(ControlEvents& events, const snapshot::LiveChange& chan
     }
 }
 
+void publish_maintenance(ControlEvents& events, const snapshot::Route& route,
+                         const snapshot::Upstream& upstream) {
+    auto event = event_of<BackendDead>(route, upstream);
+    event.reason = "maintenance";
+    events.publish(std::move(event));
+}
+
 void publish_alive(ControlEvents& events, const snapshot::Route& route,
                    const snapshot::Upstream& upstream) {
     events.publish(event_of<BackendAlive>(route, upstream));

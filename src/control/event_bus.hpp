@@ -59,6 +59,9 @@ class ControlEvents {
 /// What a worker has reported of a backend, as its event.
 void publish_live_change(ControlEvents& events, const snapshot::LiveChange& change,
                          const snapshot::Route& route, const snapshot::Upstream& upstream);
+/// An administrator has taken a backend out of use that was alive.
+void publish_maintenance(ControlEvents& events, const snapshot::Route& route,
+                         const snapshot::Upstream& upstream);
 /// The backend answers again, or has been declared alive.
 void publish_alive(ControlEvents& events, const snapshot::Route& route,
                    const snapshot::Upstream& upstream);

@@ -97,6 +97,33 @@ TEST_CASE_METHOD(Fixture, "what the store holds at the start is no news", "[cont
     CHECK(news().empty());
 }
 
+TEST_CASE_METHOD(Fixture, "maintenance is told of where the backend was alive, and its end always",
+                 "[control]") {
+    REQUIRE(status(ask("POST", "/api/v1/routes", simple_route)) == 201);
+    news();
+    const Backend backend = configuration.find("a.example")->backends.at(0);
+    store.failure = "disk full";
+    REQUIRE_FALSE(configuration.set_maintenance("a.example", backend, true));
+    CHECK(news().empty());
+    store.failure.clear();
+    REQUIRE(configuration.set_maintenance("a.example", backend, true));
+    REQUIRE(configuration.set_maintenance("a.example", backend, true));  // it is already
+    CHECK(news() == News{"backend.dead a.example b1"});
+    CHECK(std::get<BackendDead>(told.back()).reason == "maintenance");
+    REQUIRE(configuration.set_maintenance("a.example", backend, false));
+    CHECK(news() == News{"backend.alive a.example b1"});
+
+    auto& health = publisher.find("a.example")->upstreams.at(0).live->health;
+    REQUIRE(health.record_failure({}, TimePoint{} + std::chrono::hours(1)));
+    REQUIRE(configuration.set_maintenance("a.example", backend, true));
+    CHECK(news().empty());  // it was dead
+    REQUIRE(configuration.set_maintenance("a.example", backend, false));
+    CHECK(news() == News{"backend.alive a.example b1"});
+    REQUIRE(health.record_failure({}, TimePoint{} + std::chrono::hours(2)));
+    REQUIRE(configuration.set_maintenance("a.example", backend, false));  // an administrator's word
+    CHECK(news() == News{"backend.alive a.example b1"});
+}
+
 TEST_CASE_METHOD(Fixture, "what a worker reports of a backend becomes an event", "[control]") {
     REQUIRE(status(ask("POST", "/api/v1/routes", simple_route)) == 201);
     news();
