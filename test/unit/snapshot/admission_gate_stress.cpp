@@ -22,6 +22,7 @@ namespace {
 
 constexpr unsigned thread_count = 4;
 constexpr unsigned turns = 200'000;
+constexpr std::size_t most_waiting = 200;  // a thread, while a gate is held
 
 class Actor;
 
@@ -92,7 +93,7 @@ class Actor {
         receive();
         if (shared_.gate.counts().queued > shared_.most_queued.load()) ++shared_.violations;
         const auto what = static_cast<unsigned>(random_() % 100);
-        if (what < 55)
+        if (what < 55 && waiting_.size() < most_waiting)
             come();
         else if (what < 70)
             give_up();
