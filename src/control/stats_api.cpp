@@ -23,7 +23,7 @@ using snapshot::Counts;
 using snapshot::Histogram;
 using snapshot::Phase;
 
-/// Routes in an answer to /stats, whatever is asked for: each costs the control thread some 10 µs.
+/// Routes in an answer to /stats, whatever is asked for: the control thread adds each of them up.
 constexpr std::uint64_t default_page = 100;
 constexpr std::uint64_t largest_page = 1'000;
 

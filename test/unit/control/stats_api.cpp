@@ -179,9 +179,9 @@ TEST_CASE("rates are of whole seconds, and of no more than the process has lived
                 .begin(snapshot::moment_of(at(second)));
     }
     const auto rates = [&](int second) {
-        Rates rates;
-        Statistics(totals, at(second)).add_rates(totals.everything, rates);
-        return rates;
+        Rates sum;
+        Statistics(totals, at(second)).add_rates(totals.everything, sum);
+        return sum;
     };
     CHECK(rates(0).last_60_seconds == 0);
     CHECK(rates(99).last_second == 98);
