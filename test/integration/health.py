@@ -4,7 +4,7 @@ import re
 import threading
 import time
 
-from harness import (PATIENCE, at_least, at_most, case, cases, equal, expect, named, request, response)
+from harness import PATIENCE, at_least, at_most, case, cases, equal, expect, named, request, response
 from processes import OriginProcess, Wire
 
 ROUTES = "/api/v1/routes"
@@ -277,7 +277,7 @@ def waiting(t):
     for client in others:
         client.send(request(host))
     stats = f"/api/v1/stats/{host}"
-    t.eventually(lambda: t.proxy.api("GET", stats).json["requests"]["queued"] == 4, "four in the queue")
+    t.eventually(lambda: t.proxy.api("GET", stats).json["admission"]["queued"] == 4, "four in the queue")
     began = time.monotonic()
     go.set()
     equal(first.read_response().status, 502, "status of the one that was under way")
