@@ -17,7 +17,8 @@ build_options() { # NAME
         # No --werror with sanitizers: g++ then sees uninitialized values where there are none, and misses fences.
         asan) echo --buildtype=debug -Doptimization=1 -Db_lundef=false -Db_sanitize=address,undefined ;;
         tsan) echo --buildtype=debug -Doptimization=1 -Db_lundef=false -Db_sanitize=thread ;;
-        *) die "no build is called '$1' (release, test, dev, asan, tsan)" ;;
+        fuzz) echo --buildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined -Dfuzz=true ;;
+        *) die "no build is called '$1' (release, test, dev, asan, tsan, fuzz)" ;;
     esac
 }
 
