@@ -31,6 +31,8 @@ struct Sum {
                                            : std::min(since_unix_ms, view.dead_since_unix_ms);
     }
 
+    bool is_empty() const noexcept { return !has_alive && !has_dead; }
+
     BackendStatus status(bool in_maintenance) const {
         BackendStatus status;
         status.failure_count = failures;
@@ -45,6 +47,18 @@ struct Sum {
 
 bool is_at(const Backend& backend, std::string_view authority) {
     return model::authority_of(backend.hostname, backend.port) == authority;
+}
+
+/// A name in force that has no address yet: nothing can be sent there.
+bool is_unresolved(const Configuration& configuration, const RouteConfig& route,
+                   const Backend& backend) {
+    if (!model::needs_lookup(backend.hostname)) return false;
+    const RouteConfig* in_force = configuration.find(route.v_host);
+    if (in_force == nullptr) return false;
+    const auto& backends = in_force->backends;
+    return std::any_of(backends.begin(), backends.end(), [&](const Backend& known) {
+        return known.hostname == backend.hostname && known.port == backend.port;
+    });
 }
 
 /// The place of the upstream's backend in the route; its size where it has none.
@@ -93,6 +107,8 @@ std::vector<BackendStatus> statuses_of(const Configuration& configuration,
     std::vector<BackendStatus> statuses;
     for (std::size_t i = 0; i < sums.size(); ++i) {
         const bool marked = configuration.in_maintenance(route.v_host, route.backends[i]);
+        if (sums[i].is_empty() && is_unresolved(configuration, route, route.backends[i]))
+            sums[i].has_dead = true;
         statuses.push_back(sums[i].status(marked));
     }
     return statuses;

@@ -188,6 +188,8 @@ def late_name(t):
     one, _ = pair(t)
     proxy.add_route("a.test", by_name("late.test", one.port))
     equal(status_of(t, proxy, "a.test"), 503, "status without an address")
+    backend = proxy.api("GET", "/api/v1/routes/a.test").json["backends"][0]
+    equal((backend["isDead"], backend["state"]), (True, "dead"), "what the API says of a backend without an address")
     dns.set("late.test", "127.0.0.1")
     t.eventually(lambda: status_of(t, proxy, "a.test") == 200, "the first 200", 2 * DEADLINE)
     equal(len(log_lines(proxy, "a name cannot be resolved")), 1, "lines about it")

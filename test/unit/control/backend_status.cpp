@@ -192,7 +192,10 @@ TEST_CASE_METHOD(Fixture, "a death changes what a read sees, not what a write na
 TEST_CASE("a name is dead where all its addresses are, since the first died", "[control]") {
     TestStore store;
     snapshot::Publisher publisher;
-    Configuration configuration(store, publisher);
+    ControlEvents events;
+    io::TimerWheel timers{TimePoint{}};
+    Names names{timers, [](const std::string&) {}};
+    Configuration configuration(store, publisher, events, names);
     RouteConfig config;
     config.v_host = "a.example";
     config.backends.push_back({.id = "b", .hostname = "names.example", .port = 80});

@@ -124,7 +124,10 @@ struct Fixture {
 
     TestStore store;
     snapshot::Publisher publisher;
-    Configuration configuration{store, publisher};
+    ControlEvents events;
+    io::TimerWheel timers{TimePoint{}};
+    Names names{timers, [](const std::string&) {}};
+    Configuration configuration{store, publisher, events, names};
     std::unique_ptr<io::Ring> ring;
     std::optional<HealthProber> prober;
     RouteConfig config;
