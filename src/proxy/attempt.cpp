@@ -38,7 +38,7 @@ Attempt::Attempt(Worker& worker, const snapshot::Route& route, const snapshot::U
       pool_(worker.upstream_pools().of(upstream)),
       is_trial_(is_trial) {
     record_.outcome = snapshot::AttemptOutcome::aborted;
-    record_.started = worker.ring().now();
+    record_.started = sent_ = worker.ring().now();
     load::began(route_, upstream_, record_.started);
     worker.tracker().attempt_began(upstream_, record_.started);
 }
@@ -108,12 +108,19 @@ bool Attempt::is_stale() const noexcept {
 
 // --- what the policies learn ---
 
+void Attempt::sent(std::uint64_t bytes) noexcept {
+    sent_ = worker_.ring().now();
+    record_.bytes_in = bytes;
+}
+
 void Attempt::answered(unsigned status) noexcept {
     const TimePoint now = worker_.ring().now();
     record_.status = static_cast<std::uint16_t>(status);
     record_.first_byte = now - record_.started;
-    load::answered(route_, upstream_, *record_.first_byte, now);
-    if (status >= 500) record_error();
+    if (status < 500) return load::answered(route_, upstream_, now - sent_, now);
+    // One that fails at once is not a fast one.
+    load::failed(route_, upstream_, now - sent_, now);
+    record_error();
 }
 
 void Attempt::switched() noexcept {

@@ -54,7 +54,9 @@ class Attempt {
     void succeeded() noexcept;
     /// The protocol has been switched.
     void switched() noexcept;
-    /// Body bytes that were sent, in all; with a tunnel's, what came from the client.
+    /// The request has been sent, with so many bytes of body.
+    void sent(std::uint64_t bytes) noexcept;
+    /// What a tunnel has brought from the client.
     void count_sent(std::uint64_t bytes) noexcept { record_.bytes_in = bytes; }
     /// What a tunnel has brought from the backend.
     void count_received(std::uint64_t bytes) noexcept { record_.bytes_out = bytes; }
@@ -91,6 +93,7 @@ class Attempt {
     UpstreamConnection* connection_ = nullptr;
     std::optional<http::h1::MessageReader> reader_;
     snapshot::AttemptRecord record_;
+    TimePoint sent_;  // from when on the backend can be blamed for waiting
     AttemptFailure failure_ = AttemptFailure::none;
     bool counts_as_error_ = false;  // with the circuit, already
     bool ended_ = false;

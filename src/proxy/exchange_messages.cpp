@@ -1,5 +1,4 @@
 // Exchange's messages: the request on its way up and the response on its way down.
-#include <algorithm>
 #include <cerrno>
 
 #include "base/bytes.hpp"
@@ -24,11 +23,6 @@ using http::h1::ReadResult;
 
 /// After a head with Expect, the client is given this long before its body counts as late.
 constexpr Duration expectation_grace = std::chrono::seconds(1);
-
-bool same_protocol(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
-}
 
 }  // namespace
 
@@ -61,7 +55,7 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
     if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
     const Relayed relayed =
         co_await relay(client_reader_, attempt_->socket(), head.bytes(), next_piece(), options);
-    attempt_->count_sent(client_reader_.body_bytes_read());
+    attempt_->sent(client_reader_.body_bytes_read());
     request_relayed(relayed);
 }
 
@@ -119,7 +113,7 @@ io::Task<void> Exchange::receive_response() {
     }
     final_head_read_ = true;
     if (response_.status == 101) {
-        if (upgrade_.empty() || !same_protocol(response_.upgrade, upgrade_)) {
+        if (upgrade_.empty() || !equals_ignoring_case(response_.upgrade, upgrade_)) {
             attempt_failed(AttemptFailure::malformed, 0,
                            refusal(Status::bad_gateway, "the backend switched protocols unasked"));
         } else {
