@@ -42,6 +42,7 @@ std::string SyntaxError::text() const {
 }
 
 Result<JsonDocument, SyntaxError> JsonDocument::parse(std::string_view text) {
+    if (text.empty()) return Failure{find_syntax_error(text)};  // simdjson would copy from null
     // RFC 8259 section 8.1: not part of JSON text. Newer simdjson skips it, older refuses it.
     if (text.starts_with("\xef\xbb\xbf")) return Failure{find_syntax_error(text)};
     JsonDocument document;

@@ -31,6 +31,7 @@ std::string nested(std::size_t depth) {
 }  // namespace
 
 TEST_CASE("a syntax error says where it is", "[model]") {
+    CHECK(JsonDocument::parse(std::string_view()).error().line == 1);  // nothing at all: null
     CHECK(syntax_error("") == "line 1, column 1: the document is empty");
     CHECK(syntax_error(" \n ") == "line 2, column 2: the document is empty");
     CHECK(syntax_error("{\"a\" 1}") == "line 1, column 6: expected ':'");
