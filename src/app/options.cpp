@@ -35,7 +35,7 @@ constexpr std::array unbuilt_flags{
     Unbuilt{"--otlp", nullptr},
     Unbuilt{"--watchdog", nullptr},
 };
-constexpr std::array unbuilt_switches{"--proxy-protocol", "--config-always"};
+constexpr std::array unbuilt_switches{"--config-always"};
 
 std::string environment_name(const std::string& flag) {
     std::string name = "PENSTOCK_";
@@ -82,6 +82,16 @@ class CommandLine {
         if (!fallback.empty()) option->default_str(fallback);
     }
 
+    /// A flag that takes no value.
+    void toggle(const std::string& group, const std::string& flag, const std::string& help,
+                std::function<Result<void>(const std::string&)> take) {
+        Flag& entry = add(flag, std::move(take));
+        app_.add_flag_callback(
+                flag, [&entry] { entry.values = {"on"}; }, help)
+            ->group(group)
+            ->envname(environment_name(flag));
+    }
+
     void refuse_unbuilt() {
         const auto refused = [](const std::string& flag) {
             return [flag](const std::string&) -> Result<void> {
@@ -96,12 +106,7 @@ class CommandLine {
                 return Failure{Error{flag + " is not supported yet"}};
             });
         }
-        for (const std::string flag : unbuilt_switches) {
-            Flag& entry = add(flag, refused(flag));
-            app_.add_flag_callback(flag, [&entry] { entry.values = {"on"}; })
-                ->group("")
-                ->envname(environment_name(flag));
-        }
+        for (const std::string flag : unbuilt_switches) toggle("", flag, "", refused(flag));
         app_.add_subcommand("check")->group("")->prefix_command()->callback(
             [] { throw CLI::RuntimeError("penstock check is not supported yet", 2); });
     }
@@ -173,10 +178,17 @@ void describe_listening(CommandLine& line, Options& options) {
                   return {};
               });
     line.list(group, "--trusted-proxy", "CIDR",
-              "Whose X-Forwarded-* fields are believed; repeatable", [&](const std::string& text) {
+              "Whose X-Forwarded-* fields and PROXY headers are believed; repeatable",
+              [&](const std::string& text) {
                   return assign(options.proxy.trusted_proxies, text, "--trusted-proxy",
                                 &parse_network);
               });
+    line.toggle(group, "--proxy-protocol",
+                "Connections from trusted proxies begin with a PROXY header, v1 or v2",
+                [&](const std::string&) -> Result<void> {
+                    options.proxy.proxy_protocol = true;
+                    return {};
+                });
     line.one(
         group, "--node-name", "NAME", "The name in Via and Proxy-Status",
         [&](const std::string& text) {
@@ -328,6 +340,8 @@ Result<std::variant<Options, Printout>> parse_options(int argc, const char* cons
     if (!printout) return Failure{printout.error()};
     if (*printout) return std::variant<Options, Printout>(std::move(**printout));
     if (const auto converted = line.convert(); !converted) return Failure{converted.error()};
+    if (options.proxy.proxy_protocol && options.proxy.trusted_proxies.empty())
+        return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
     if (options.http.empty()) options.http = sockets_from_systemd();
     if (options.http.empty()) options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
     return std::variant<Options, Printout>(std::move(options));

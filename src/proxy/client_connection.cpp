@@ -1,8 +1,12 @@
 #include "proxy/client_connection.hpp"
 
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
+#include "base/log.hpp"
 #include "io/ring.hpp"
+#include "net/proxy_protocol.hpp"
 #include "proxy/worker.hpp"
 
 namespace penstock::proxy {
@@ -16,24 +20,63 @@ constexpr std::size_t linger_bytes = 64 * 1024;
 
 }  // namespace
 
+void ClientConnection::append(io::BlockRef more) {
+    if (!unread_) {
+        unread_ = std::move(more);
+        return;
+    }
+    const std::string_view bytes = more->filled();
+    if (unread_->free_size() < bytes.size()) {
+        io::BlockRef larger = worker_.ring().buffers().large();
+        const std::string_view before = unread_->filled();
+        std::memcpy(larger->data(), before.data(), before.size());
+        larger->end = static_cast<std::uint32_t>(before.size());
+        unread_ = std::move(larger);
+    }
+    std::memcpy(unread_->free_space(), bytes.data(), bytes.size());
+    unread_->end += static_cast<std::uint32_t>(bytes.size());
+}
+
+io::Task<bool> ClientConnection::learn_peer() {
+    using Outcome = net::ProxyHeader::Outcome;
+    if (!peer_.is_trusted()) co_return true;  // a client of its own: what it sends is HTTP
+    const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
+    net::ProxyHeader header;
+    while (header.outcome == Outcome::incomplete) {
+        io::Received received = co_await socket_.receive(deadline);
+        if (!received.block) co_return false;
+        append(std::move(received.block));
+        header = net::read_proxy_header(unread_->filled());
+    }
+    if (header.outcome == Outcome::malformed) {
+        static LogLimit complaints;
+        if (complaints.allows(worker_.ring().now()))
+            log(LogLevel::warn, "no PROXY header from a trusted proxy", {{"peer", peer_.host()}});
+        co_return false;
+    }
+    unread_->begin += static_cast<std::uint32_t>(header.size);
+    if (unread_->filled().empty()) unread_.reset();
+    if (header.has_addresses()) peer_ = Peer(header.source, worker_.settings());
+    co_return true;
+}
+
 io::Task<void> ClientConnection::serve() {
     io::Ring& ring = worker_.ring();
     const Settings& settings = worker_.settings();
-    io::BlockRef unread;
     Duration patience = settings.header_timeout;
     AfterExchange after = AfterExchange::keep;
-    while (after == AfterExchange::keep && !(worker_.draining() && !unread)) {
-        if (!unread) {
+    while (after == AfterExchange::keep && !(worker_.draining() && !unread_)) {
+        if (!unread_) {
             io::Received received = co_await socket_.receive(ring.now() + patience);
             if (!received.block) break;  // left, idle for too long, or being drained
-            unread = std::move(received.block);
+            unread_ = std::move(received.block);
         }
-        after = co_await run_exchange(*this, unread);
+        after = co_await run_exchange(*this, unread_);
         patience = settings.idle_timeout;
     }
     if (after == AfterExchange::linger) co_await linger();
     if (after == AfterExchange::reset) socket_.reset_on_close();
-    unread.reset();
+    unread_.reset();
     socket_.close();
 }
 

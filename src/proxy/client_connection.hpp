@@ -23,6 +23,9 @@ class ClientConnection : public ListNode<ClientConnection> {
     ClientConnection(Worker& worker, io::Socket& socket, const Peer& peer) noexcept
         : worker_(worker), socket_(socket), peer_(peer) {}
 
+    /// With --proxy-protocol, before serve(): whose connection a trusted proxy relays. False where
+    /// it does not say, which closes the connection.
+    io::Task<bool> learn_peer();
     /// Serves until the connection ends. The worker then forgets it.
     io::Task<void> serve();
 
@@ -39,10 +42,12 @@ class ClientConnection : public ListNode<ClientConnection> {
     friend class Exchange;
 
     io::Task<void> linger();
+    void append(io::BlockRef more);
 
     Worker& worker_;
     io::Socket& socket_;
     Peer peer_;
+    io::BlockRef unread_;           // what has come and no exchange has taken
     Exchange* exchange_ = nullptr;  // the one under way
 };
 

@@ -26,6 +26,8 @@ struct Settings {
     std::uint32_t max_per_address = 0;       // clients of one address; 0: no limit
     std::string node_name = "penstock";      // in Via and Proxy-Status
     std::vector<net::Network> trusted_proxies;
+    /// Connections from these begin with a PROXY header.
+    bool proxy_protocol = false;
 };
 
 }  // namespace penstock::proxy

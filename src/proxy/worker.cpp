@@ -152,20 +152,27 @@ io::Task<void> Worker::accept_from(io::Listener& listener) {
 }
 
 io::Task<void> Worker::serve(int fd) {
-    const Peer peer(net::Address::peer_of(fd), settings_);
-    if (limits_.counts_addresses() && !limits_.enter_address(peer.host())) {
-        ::close(fd);
-        limits_.leave();
-        co_return;
-    }
-    ClientConnection connection(*this, ring_->adopt(fd), peer);
+    ClientConnection connection(*this, ring_->adopt(fd),
+                                Peer(net::Address::peer_of(fd), settings_));
     connections_.push_back(connection);
     tracker_.connection_opened();
-    co_await connection.serve();
+    bool is_welcome = true;
+    if (settings_.proxy_protocol) {
+        const bool is_known = co_await connection.learn_peer();
+        is_welcome = is_known;
+    }
+    // Counted by the client's own address, once that is known.
+    const bool is_counted = is_welcome && limits_.counts_addresses();
+    if (is_counted) is_welcome = limits_.enter_address(connection.peer().host());
+    const bool holds_address = is_counted && is_welcome;
+    if (is_welcome)
+        co_await connection.serve();
+    else
+        connection.socket().close();
     connection.unlink();
     tracker_.connection_closed();
     limits_.leave();
-    if (limits_.counts_addresses()) limits_.leave_address(peer.host());
+    if (holds_address) limits_.leave_address(connection.peer().host());
 }
 
 void Worker::out_of_resources(int error) {

@@ -48,6 +48,7 @@ def addresses():
     ("--drain-timeout of letters", ["--drain-timeout", "soon"], "--drain-timeout"),
     ("--trusted-proxy of a bad address", ["--trusted-proxy", "300.1.1.1/8"], "--trusted-proxy"),
     ("--trusted-proxy with a bad prefix", ["--trusted-proxy", "10.0.0.0/33"], "--trusted-proxy"),
+    ("--proxy-protocol without anybody to trust", ["--proxy-protocol"], "--trusted-proxy"),
     ("--trusted-proxy of a name", ["--trusted-proxy", "proxy.example.com"], "--trusted-proxy"),
     ("--log-level of another level", ["--log-level", "loud"], "--log-level"),
     ("--log-format of another format", ["--log-format", "xml"], "--log-format"),
@@ -69,7 +70,7 @@ def refused(t, flags, culprit):
 
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
     ["--https", "127.0.0.1:1"], ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
-    ["--admin-token-file", "f"], ["--store", "sqlite:penstock.db"], ["--proxy-protocol"], ["--access-log", "-"],
+    ["--admin-token-file", "f"], ["--store", "sqlite:penstock.db"], ["--access-log", "-"],
     ["--https-public-port", "443"], ["--otlp", "http://127.0.0.1:1"],
     ["check", "file.json"]]])
 def not_built(t, flags):

@@ -268,7 +268,6 @@ TEST_CASE("what is not built yet is refused by name, on the command line and in 
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
-    CHECK(names(error({"--proxy-protocol"}), "--proxy-protocol is not supported yet"));
     CHECK(names(error({"--config-always"}), "--config-always is not supported yet"));
     CHECK(names(error({"check", "f.json"}), "not supported yet"));
     CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
@@ -277,8 +276,16 @@ TEST_CASE("what is not built yet is refused by name, on the command line and in 
 }
 
 TEST_CASE("a switch that is not built yet is refused from the environment too", "[app]") {
+    const Environment always("PENSTOCK_CONFIG_ALWAYS", "1");
+    CHECK(names(error({}), "--config-always is not supported yet"));
+}
+
+TEST_CASE("PROXY headers are taken from trusted proxies, so there must be some", "[app]") {
+    CHECK_FALSE(options({}).proxy.proxy_protocol);
+    CHECK(options({"--proxy-protocol", "--trusted-proxy", "10.0.0.0/8"}).proxy.proxy_protocol);
+    CHECK(names(error({"--proxy-protocol"}), "--trusted-proxy"));
     const Environment proxy("PENSTOCK_PROXY_PROTOCOL", "1");
-    CHECK(names(error({}), "--proxy-protocol is not supported yet"));
+    CHECK(options({"--trusted-proxy", "::1"}).proxy.proxy_protocol);
 }
 
 TEST_CASE("sockets that systemd passes are listened on", "[app]") {
