@@ -41,7 +41,8 @@ std::optional<Address> Address::parse(std::string_view ip, std::uint16_t port) {
         if (ip.find(':') == std::string_view::npos) return std::nullopt;
     }
     char text[INET6_ADDRSTRLEN];  // no std::string: workers come here with what a header says
-    if (ip.size() >= sizeof(text) || ip.find('\0') != std::string_view::npos) return std::nullopt;
+    if (ip.empty() || ip.size() >= sizeof(text) || ip.find('\0') != std::string_view::npos)
+        return std::nullopt;
     std::memcpy(text, ip.data(), ip.size());
     text[ip.size()] = '\0';
     Address address;
