@@ -1,11 +1,16 @@
 // origin: a small scripted backend on our own engine, for the demo, the tests and the benchmarks.
 //
-//   origin --listen 127.0.0.1:9001 --name one [--io uring|epoll]
+//   origin --listen 127.0.0.1:9001 --name one [--io uring|epoll] [--ledger FILE]
+//
+// The ledger gets a line "METHOD TARGET" for each request as soon as its head is here: it tells
+// what reached this origin, also when the origin itself is killed.
 //
 //   /             "Hello from one"
 //   /bytes/N      N bytes with Content-Length
 //   /chunked/N    N bytes in chunks
 //   /slow/MS      waits MS milliseconds before it answers
+//   /halves/MS    2,000 bytes with Content-Length, MS milliseconds between the halves
+//   /chunks/MS    the same in chunks
 //   /hold/MS      the same, and counted: see /held
 //   /held         "now N, most N, all N": requests under /hold/, most of them at once; forgets the
 //                 last two
@@ -22,7 +27,9 @@
 #include <string>
 #include <string_view>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/bytes.hpp"
 #include "http/h1/reader.hpp"
@@ -40,6 +47,7 @@ using http::h1::MessageReader;
 using http::h1::Parser;
 
 constexpr Duration patience = std::chrono::seconds(600);
+constexpr std::size_t half_size = 1000;
 constexpr http::h1::HeadLimits limits{.header_bytes = 96 * 1024, .headers = 256, .uri = 64 * 1024};
 
 enum class After { keep, close, reset };
@@ -66,8 +74,17 @@ struct Held {
 struct Server {
     io::Ring& ring;
     std::string name;
+    int ledger = -1;
     Held held{};
     std::string filler = std::string(256 * 1024, 'x');
+
+    /// One write of a file opened with O_APPEND: what the kernel has taken outlives this process.
+    void note(const http::RequestHead& request) const {
+        if (ledger < 0) return;
+        const std::string line = fmt::format("{} {}\n", request.method_text, request.target);
+        if (::write(ledger, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+            std::abort();
+    }
 };
 
 /// One request's answer.
@@ -91,6 +108,8 @@ class Answer {
             server_.held.end();
         }
         if (path == "/held") co_return co_await held();
+        if (const auto ms = number_after(path, "/halves/")) co_return co_await halves(*ms, false);
+        if (const auto ms = number_after(path, "/chunks/")) co_return co_await halves(*ms, true);
         if (const auto size = number_after(path, "/chunked/")) co_return co_await chunked(*size);
         if (const auto size = number_after(path, "/midway/")) {
             co_await bytes(*size, *size / 2);
@@ -176,6 +195,21 @@ class Answer {
         co_return sent ? after() : After::close;
     }
 
+    io::Task<After> halves(unsigned ms, bool in_chunks) {
+        const std::string framing = in_chunks
+                                        ? "Transfer-Encoding: chunked\r\n"
+                                        : fmt::format("Content-Length: {}\r\n", 2 * half_size);
+        std::string half = server_.filler.substr(0, half_size);
+        if (in_chunks) half = fmt::format("{:x}\r\n{}\r\n", half_size, half);
+        const std::string first = head(200, framing) + half;
+        const bool first_sent = co_await send(first, {});
+        if (!first_sent) co_return After::close;
+        co_await server_.ring.sleep(std::chrono::milliseconds(ms));
+        if (in_chunks) half += "0\r\n\r\n";
+        const bool second_sent = co_await send(half, {});
+        co_return second_sent ? after() : After::close;
+    }
+
     io::Task<After> echo() {
         std::string start = head(200, "Transfer-Encoding: chunked\r\n");
         for (;;) {
@@ -204,6 +238,7 @@ io::Task<After> serve_one(Server& server, io::Socket& socket, io::BlockRef& unre
     const http::h1::ReadResult read =
         co_await reader.read_request(request, limits, server.ring.now() + patience);
     if (!read.ok()) co_return After::close;
+    server.note(request);
     reader.start_body(request.framing);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
@@ -240,6 +275,7 @@ io::Task<void> accept_all(Server& server, io::Listener& listener) {
 struct Options {
     std::string listen;
     std::string name = "origin";
+    std::string ledger;
     io::Engine engine = probe_default();
 
     static io::Engine probe_default() {
@@ -256,6 +292,8 @@ bool parse(int argc, char** argv, Options& options) {
             options.listen = value;
         else if (flag == "--name")
             options.name = value;
+        else if (flag == "--ledger")
+            options.ledger = value;
         else if (flag == "--io")
             options.engine = value == "epoll" ? io::Engine::epoll : io::Engine::uring;
         else
@@ -269,7 +307,9 @@ bool parse(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) {
     Options options;
     if (!parse(argc, argv, options)) {
-        std::fputs("usage: origin --listen ADDR:PORT [--name NAME] [--io uring|epoll]\n", stderr);
+        std::fputs(
+            "usage: origin --listen ADDR:PORT [--name NAME] [--io uring|epoll] [--ledger FILE]\n",
+            stderr);
         return 2;
     }
     const auto address = net::Address::parse_endpoint(options.listen);
@@ -286,6 +326,14 @@ int main(int argc, char** argv) {
     // The answers hold nothing that an abrupt end would lose.
     for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { std::_Exit(0); });
     Server server{.ring = **ring, .name = options.name};
+    if (!options.ledger.empty()) {
+        server.ledger =
+            ::open(options.ledger.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        if (server.ledger < 0) {
+            std::perror("origin: the ledger");
+            return 1;
+        }
+    }
     io::Listener listener(**ring, *fd);
     io::spawn(accept_all(server, listener));
     (*ring)->run_until([] { return false; });

@@ -24,11 +24,12 @@ def origin_binary():
 class OriginProcess:
     """test/support/origin on a port that it keeps from life to life."""
 
-    def __init__(self, name="one", address="127.0.0.1", port=None, within=()):
+    def __init__(self, name="one", address="127.0.0.1", port=None, within=(), flags=()):
         self.name = name
         self.address = address
         self.port = port or free_port()
         self.within = list(within)  # the command that starts it somewhere else
+        self.flags = list(flags)
         self.process = None
         self.start()
 
@@ -38,7 +39,7 @@ class OriginProcess:
 
     def start(self):
         self.process = subprocess.Popen(
-            [*self.within, origin_binary(), "--listen", f"{self.address}:{self.port}", "--name", self.name],
+            [*self.within, origin_binary(), "--listen", f"{self.address}:{self.port}", "--name", self.name, *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + DEADLINE
         while True:
@@ -92,6 +93,10 @@ class Wire:
     def inside(self):
         """The command that runs another at the far end."""
         return ["ip", "netns", "exec", self.name]
+
+    @property
+    def near_interface(self):
+        return f"{self.name}a"
 
     def connect(self):
         self._far("address", "add", f"{self.address}/30", "dev", f"{self.name}b")
