@@ -204,8 +204,8 @@ class Place:
         for case in ('GET that reached two origins', 'failed GET', 'failed POST in a ledger'):
             at_least(self.seen[case], 1, f'{self.kind}: how many of: {case}')
         seen = self.seen
-        return (f"{seen['GET']} GETs: none lost, {seen['GET that reached two origins']} reached a second origin too, {seen['failed GET']} cut within "
-                f"their answer; {seen['POST']} POSTs: none twice, {seen['failed POST']} with 502 or 504, "
+        return (f"{seen['GET']} GETs: none lost, {seen['GET that reached two origins']} reached a second origin too, "
+                f"{seen['failed GET']} cut within their answer; {seen['POST']} POSTs: none twice, {seen['failed POST']} with 502 or 504, "
                 f"{seen['failed POST in a ledger']} of which had reached the victim; dead after at most "
                 f"{max(self.dying) * 1000:.0f} ms, served again at most {max(self.returning) * 1000:.0f} ms after the return")
 
