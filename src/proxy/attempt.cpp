@@ -71,11 +71,11 @@ io::Task<int> Attempt::reach(bool fresh, Duration limit) {
         const net::Address& address = upstream_.address;
         const int error =
             co_await (*socket)->connect(address.data(), address.size(), asked + limit);
-        record_.connect = worker_.ring().now() - asked;
         if (error != 0) {
             drop();
             co_return error;
         }
+        record_.connect = worker_.ring().now() - asked;
     }
     reader_.emplace(connection_->socket(), http::h1::Parser::Role::responses);
     co_return 0;
@@ -106,6 +106,13 @@ bool Attempt::is_stale() const noexcept {
            connection_->reused();
 }
 
+void Attempt::forget_stale() noexcept {
+    drop();
+    failure_ = AttemptFailure::none;
+    record_.outcome = snapshot::AttemptOutcome::aborted;
+    record_.error = snapshot::ErrorKind::none;
+}
+
 // --- what the policies learn ---
 
 void Attempt::sent(std::uint64_t bytes) noexcept {
@@ -134,8 +141,8 @@ void Attempt::succeeded() noexcept {
     tell(upstream_.live->circuit.record_success(std::exchange(is_trial_, false)));
 }
 
-void Attempt::failed_midway() noexcept {
-    record_.error = snapshot::ErrorKind::connection_terminated;
+void Attempt::failed_midway(snapshot::ErrorKind kind) noexcept {
+    record_.error = kind;
     record_error();
 }
 

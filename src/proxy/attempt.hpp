@@ -62,14 +62,16 @@ class Attempt {
     void count_received(std::uint64_t bytes) noexcept { record_.bytes_out = bytes; }
     /// It was the backend's fault that no response came. `error`: the errno, where there is one.
     void failed(AttemptFailure failure, int error, snapshot::ErrorKind kind) noexcept;
-    /// The backend broke off in the middle of its response.
-    void failed_midway() noexcept;
+    /// The backend's response did not come whole, or made no sense after its head.
+    void failed_midway(snapshot::ErrorKind kind) noexcept;
     /// Tells the control thread what admitting this request has done to the circuit.
     void report(snapshot::CircuitBreaker::Change change) const noexcept { tell(change); }
     AttemptFailure failure() const noexcept { return failure_; }
     /// The backend had closed a kept connection just as we took it: no fault, and the same backend
     /// may be asked again on a new one.
     bool is_stale() const noexcept;
+    /// As if the kept connection had not been tried.
+    void forget_stale() noexcept;
 
     /// The backend's work is over: its response has been read to its end. The connection is kept
     /// for another request where it is fit for that.

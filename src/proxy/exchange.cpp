@@ -204,7 +204,7 @@ io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
         }
         co_await exchange_messages(head);
         if (!attempt_->is_stale() || !may_repeat()) co_return;
-        attempt_->drop();
+        attempt_->forget_stale();
         start_over();
     }
 }
@@ -273,11 +273,11 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .identity = &identity_});
     response_started_ = true;
     status_ = static_cast<std::uint16_t>(http::code(response.status));
-    bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
     iovec piece = http::h1::piece_of(out.bytes());
     const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
     response_whole_ = error == 0;
     client_gone_ = error != 0;
+    if (response_whole_) bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
     if (client_keeps_ && response_whole_) client_keeps_ = co_await drain_request_body();
 }
 
@@ -297,19 +297,18 @@ void Exchange::tell_ended() noexcept {
     using snapshot::Outcome;
     RequestEvents& events = worker_.request_events();
     if (!events.has_subscribers<snapshot::RequestRecord>()) return;
-    if (route_ == nullptr && client_gone_) return;  // it said nothing that was a request
-    snapshot::RequestRecord record{
-        .route = route_,
-        .error = snapshot::error_kind_of(failure_ ? failure_->error : ""),
-        .status = status_,
-        .retries = static_cast<std::uint16_t>(retries_.made()),
-        .minor_version = request_.minor_version,
-        .tunnelled = status_ == 101,
-        .started = started_,
-        .now = worker_.ring().now(),
-        .bytes_in = tunnel_in_ + client_reader_.body_bytes_read(),
-        .bytes_out = bytes_out_,
-        .queue = queued_for_};
+    if (route_ == nullptr && !failure_) return;  // the client left before it was a request
+    snapshot::RequestRecord record{.route = route_,
+                                   .error = error_kind(),
+                                   .status = status_,
+                                   .retries = static_cast<std::uint16_t>(retries_.made()),
+                                   .minor_version = request_.minor_version,
+                                   .tunnelled = status_ == 101,
+                                   .started = started_,
+                                   .now = worker_.ring().now(),
+                                   .bytes_in = tunnel_in_ + client_reader_.body_bytes_read(),
+                                   .bytes_out = bytes_out_,
+                                   .queue = queued_for_};
     if (!response_whole_) {
         record.outcome = Outcome::aborted;
     } else {
@@ -320,9 +319,16 @@ void Exchange::tell_ended() noexcept {
         record.upstream = &attempt_->upstream();
         record.connect = last.connect;
         if (last.first_byte) record.first_byte = *last.first_byte + (last.started - dispatched_);
-        if (record.error == snapshot::ErrorKind::none) record.error = last.error;
     }
     events.publish(record);
+}
+
+/// A client that leaves is nobody's error.
+snapshot::ErrorKind Exchange::error_kind() const noexcept {
+    if (failure_) return snapshot::error_kind_of(failure_->error);
+    if (!response_whole_ && abort_error_ == ETIMEDOUT)
+        return snapshot::ErrorKind::http_response_timeout;  // the route's limit, in the body
+    return attempt_ ? attempt_->record().error : snapshot::ErrorKind::none;
 }
 
 AfterExchange Exchange::conclude() noexcept {
@@ -348,8 +354,9 @@ bool Exchange::may_keep_client() const noexcept {
            abort_error_ == 0;
 }
 
+/// To be answered, where there is still a client.
 void Exchange::fail(const OwnResponse& failure) noexcept {
-    if (!failure_) failure_ = failure;
+    if (!failure_ && !client_gone_) failure_ = failure;
 }
 
 /// The client's bytes stopped making sense, or stopped.

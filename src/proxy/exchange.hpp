@@ -78,6 +78,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     void client_left() noexcept;
     void end_backend_work() noexcept;
     void tell_ended() noexcept;
+    snapshot::ErrorKind error_kind() const noexcept;
     bool may_keep_client() const noexcept;
     void fail(const OwnResponse& failure) noexcept;
     void unreadable(const http::h1::ReadResult& read) noexcept;

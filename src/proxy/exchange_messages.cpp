@@ -24,6 +24,18 @@ using http::h1::ReadResult;
 /// After a head with Expect, the client is given this long before its body counts as late.
 constexpr Duration expectation_grace = std::chrono::seconds(1);
 
+/// Of a response whose body did not come whole.
+snapshot::ErrorKind error_kind_of(ReadOutcome outcome) noexcept {
+    switch (outcome) {
+        case ReadOutcome::refused:
+            return snapshot::ErrorKind::http_protocol_error;
+        case ReadOutcome::timed_out:
+            return snapshot::ErrorKind::http_response_timeout;
+        default:
+            return snapshot::ErrorKind::http_response_incomplete;
+    }
+}
+
 }  // namespace
 
 /// Sends the request and receives the response: at once where the body is still coming.
@@ -182,6 +194,7 @@ io::Task<void> Exchange::answer() {
     }
     const BodyPiece first = attempt_->reader().body_at_hand();
     if (!first.result.ok()) {  // nothing has gone to the client yet: it can still be told
+        attempt_->failed_midway(error_kind_of(first.result.outcome));
         fail(refusal(Status::bad_gateway, "the backend's body is malformed"));
         co_return;
     }
@@ -196,7 +209,7 @@ io::Task<void> Exchange::answer() {
     bytes_out_ = attempt_->reader().body_bytes_read();
     if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
     if (relayed.end == RelayEnd::source_failed && !client_gone_ && abort_error_ == 0)
-        attempt_->failed_midway();
+        attempt_->failed_midway(error_kind_of(relayed.read.outcome));
 }
 
 io::Task<void> Exchange::switch_protocols() {

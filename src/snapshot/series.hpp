@@ -18,8 +18,8 @@
 
 namespace penstock::snapshot {
 
-/// As ErrorKind in request_record.hpp, which needs the route, which needs this.
-inline constexpr std::size_t error_slots = 16;
+/// For ErrorKind in request_record.hpp, which needs the route, which needs this.
+inline constexpr std::size_t error_slots = 20;
 
 /// What is added at a request's end.
 struct Ending {
