@@ -307,6 +307,21 @@ def half_a_head(t):
     origin.wait_ended(0)
 
 
+@case("a head that stops half-way is 504 after responseTimeout, though the request's body came after its head")
+def half_a_head_after_a_body(t):
+    def script(backend):
+        backend.read_request()
+        backend.send(b"HTTP/1.1 200 OK\r\nContent-")
+        backend.wait_end()
+    origin = t.origin(script, responseTimeout="300ms")
+    client = t.client()
+    client.send(request(origin.host, "/", "Content-Length: 4", method="POST"))
+    origin.wait_connections(1)
+    client.send(b"late")
+    equal(client.read_response().status, 504, "status")
+    origin.wait_ended(0)
+
+
 @case("the route's timeout bounds the whole request: 504 before the head")
 def whole_timeout(t):
     origin = t.origin(never_answers, timeout="300ms")

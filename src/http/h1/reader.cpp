@@ -131,7 +131,7 @@ io::Task<ReadResult> MessageReader::read_request(RequestHead& head, const HeadLi
 }
 
 io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method method,
-                                                  TimePoint deadline) {
+                                                  const TimePoint& deadline) {
     scanner_.reset();
     head_block_.reset();
     for (;;) {

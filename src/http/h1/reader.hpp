@@ -54,7 +54,9 @@ class MessageReader {
     /// The next head. Its views are valid until the next head is read.
     io::Task<ReadResult> read_request(RequestHead& head, const HeadLimits& limits,
                                       TimePoint deadline);
-    io::Task<ReadResult> read_response(ResponseHead& head, Method method, TimePoint deadline);
+    /// `deadline` may change while it reads: it is looked at before each wait.
+    io::Task<ReadResult> read_response(ResponseHead& head, Method method,
+                                       const TimePoint& deadline);
 
     /// To be called once for each head, before its body is read.
     void start_body(const BodyFraming& framing) noexcept;
