@@ -227,7 +227,8 @@ bool Exchange::may_repeat() const noexcept {
     if (!failure_ || client_gone_ || abort_error_ != 0 || backend_spoke_ || !request_readable_)
         return false;
     if (attempt_->failure() == AttemptFailure::not_connected) return true;
-    const bool at_hand = first_piece_.last || (kept_.is_whole() && !kept_.bytes().empty());
+    const bool at_hand =
+        first_piece_.last || kept_.bytes().size() == client_reader_.body_bytes_read();
     return at_hand && is_idempotent(request_.method_text);
 }
 

@@ -73,8 +73,10 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
 
 /// What is sent behind the head: of a body that comes in pieces, what an earlier attempt has read.
 BodyPiece Exchange::next_piece() const noexcept {
-    if (first_piece_.last || kept_.bytes().empty()) return first_piece_;
-    return {.data = kept_.bytes(), .last = client_reader_.body_ended()};
+    BodyPiece piece = first_piece_;
+    if (!kept_.bytes().empty()) piece.data = kept_.bytes();
+    piece.last = client_reader_.body_ended();
+    return piece;
 }
 
 void Exchange::request_relayed(const Relayed& relayed) noexcept {

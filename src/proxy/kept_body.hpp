@@ -18,8 +18,7 @@ class KeptBody {
     explicit KeptBody(io::BufferPool& pool) noexcept : pool_(pool) {}
 
     void add(std::string_view piece);
-    /// False once more has been read than is kept.
-    bool is_whole() const noexcept { return whole_; }
+    /// Nothing once there was more of it than is kept.
     std::string_view bytes() const noexcept {
         return block_ ? block_->filled() : std::string_view{};
     }

@@ -162,6 +162,32 @@ def dies_while_sending(t):
     client.must_stay_open_for(host)
 
 
+@cases([(f"a backend that dies before the first byte of a PUT's body {how}: the other one gets it", fields, body)
+        for how, fields, body in (("with a length", ["Content-Length: 4"], b"body"),
+                                  ("that waits for 100", ["Content-Length: 4", "Expect: 100-continue"], b"body"),
+                                  ("in chunks", ["Transfer-Encoding: chunked"], chunk(b"body") + b"0\r\n\r\n"))])
+def dies_before_the_body(t, fields, body):
+    host, (bad, good) = route_to(t, resets_after_head, named("good"))
+    client = t.client()
+    client.send(request(host, "/", *fields, method="PUT"))
+    good.wait_connections(1)
+    client.send(body)
+    equal(client.read_response().status, 200, "status")
+    equal([one.body for one in good.requests], [b"body"], "the body at the other backend")
+    client.must_stay_open_for(host)
+
+
+@case("an empty body in chunks is repeated")
+def empty_chunked(t):
+    host, (bad, good) = route_to(t, resets, named("good"))
+    client = t.client()
+    client.send(request(host, "/", "Transfer-Encoding: chunked", method="PUT"))
+    bad.wait_connections(1)
+    client.send(b"0\r\n\r\n")
+    equal(client.read_response().status, 200, "status")
+    equal([one.body for one in good.requests], [b""], "the body at the other backend")
+
+
 @case("a backend that dies while a POST's body still comes is 502 at once, and the connection serves on")
 def dies_while_posting(t):
     host, (bad, good) = route_to(t, resets_after_head, named("good"))
