@@ -124,10 +124,13 @@ void Attempt::answered(unsigned status) noexcept {
     const TimePoint now = worker_.ring().now();
     record_.status = static_cast<std::uint16_t>(status);
     record_.first_byte = now - record_.started;
-    if (status < 500) return load::answered(route_, upstream_, now - sent_, now);
-    // One that fails at once is not a fast one.
-    load::failed(route_, upstream_, now - sent_, now);
-    record_error();
+    if (status >= 500) {  // one that fails at once is not a fast one
+        load::failed(route_, upstream_, now - sent_, now);
+        record_error();
+    } else {  // a trial is not kept waiting for its body: that may take hours
+        load::answered(route_, upstream_, now - sent_, now);
+        tell(upstream_.live->circuit.record_success(std::exchange(is_trial_, false)));
+    }
 }
 
 void Attempt::switched() noexcept {
@@ -137,8 +140,6 @@ void Attempt::switched() noexcept {
 
 void Attempt::succeeded() noexcept {
     record_.outcome = snapshot::AttemptOutcome::completed;
-    if (counts_as_error_) return;
-    tell(upstream_.live->circuit.record_success(std::exchange(is_trial_, false)));
 }
 
 void Attempt::failed_midway(snapshot::ErrorKind kind) noexcept {

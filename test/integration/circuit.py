@@ -4,7 +4,7 @@ import select
 import threading
 import time
 
-from harness import PATIENCE, at_most, case, equal, in_threads, request, response
+from harness import PATIENCE, at_most, case, chunk, equal, in_threads, request, response
 
 QUICK = {"errorRate": 0.5, "minRequests": 10, "window": "10s", "open": "500ms"}
 
@@ -128,6 +128,31 @@ def trial_fails(t):
     one.status = "200 OK"
     one.go.set()
     until_tried_again(t, host, 200)
+
+
+@case("a trial's response need not end: its head closes the circuit")
+def endless_trial(t):
+    over = threading.Event()
+
+    def fails_then_streams(backend):
+        for _ in backend:
+            if len(origin.requests) <= 10:
+                backend.send(response("500 Oops"))
+                continue
+            backend.send(response("200 OK", None, "Transfer-Encoding: chunked") + chunk(b"event"))
+            over.wait(30)
+            backend.send(b"0\r\n\r\n")
+    origin = t.origin(fails_then_streams, retries=0, circuit=QUICK)
+    client = t.client()
+    equal([client.fetch(origin.host).status for _ in range(10)], [500] * 10, "statuses that open it")
+
+    def status_of_head():
+        another = t.client()
+        another.send(request(origin.host))
+        return another.read_head().status
+    t.eventually(lambda: status_of_head() == 200, "the trial's head")
+    equal(status_of_head(), 200, "status beside the stream that was the trial")
+    over.set()
 
 
 def try_once(client, host, moody, asked):
