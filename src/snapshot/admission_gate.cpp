@@ -107,8 +107,8 @@ void AdmissionGate::set_limits(std::uint32_t most_active, std::uint32_t most_que
     grant_free_slots();
 }
 
-void AdmissionGate::hold() noexcept {
-    rule(0, no_limit, false);
+void AdmissionGate::hold(std::uint32_t most_queued) noexcept {
+    rule(0, most_queued, false);
 }
 
 void AdmissionGate::close() noexcept {

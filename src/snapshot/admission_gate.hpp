@@ -51,6 +51,7 @@ class alignas(64) AdmissionGate {
         bool queued_ = false;  // under the gate's lock
     };
 
+    static constexpr std::uint32_t no_limit = UINT32_MAX;
     enum class Entry : std::uint8_t { granted, queued, full, closed };
     struct Counts {
         std::uint32_t active = 0;
@@ -82,9 +83,9 @@ class alignas(64) AdmissionGate {
     /// `most_active` 0: no limit. Takes effect at once: raised, the queue moves up; lowered, the
     /// slots above it are given up as their requests end.
     void set_limits(std::uint32_t most_active, std::uint32_t most_queued) noexcept;
-    /// Until set_limits(): nobody is granted anything, everybody queues, whatever the queue's
-    /// limit.
-    void hold() noexcept;
+    /// Until set_limits(): nobody is granted anything, everybody queues; by default whatever the
+    /// queue's limit.
+    void hold(std::uint32_t most_queued = no_limit) noexcept;
     /// Until set_limits(): everybody who waits or comes is told route_gone.
     void close() noexcept;
 
@@ -99,7 +100,6 @@ class alignas(64) AdmissionGate {
     using Word = std::uint64_t;  // queued : 32 | active : 32
     static constexpr Word one_active = 1;
     static constexpr Word one_queued = Word{1} << 32;
-    static constexpr std::uint32_t no_limit = UINT32_MAX;
     /// How many waiters are taken off the queue under one hold of the lock.
     static constexpr unsigned batch = 16;
 

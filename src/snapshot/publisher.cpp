@@ -139,6 +139,8 @@ bool Publisher::settle(const Opening& opening) {
     const std::uint32_t ungated = ungated_holders(find(opening.v_host)->live);
     if (ungated < opening.most_active)
         opening.gate->set_limits(opening.most_active - ungated, opening.most_queued);
+    else
+        opening.gate->hold(opening.most_queued);
     return ungated == 0;
 }
 

@@ -237,6 +237,16 @@ def limit_comes(t):
     gate.end([])
 
 
+@case("while requests without a slot fill a new limit, its queue is as long as it says")
+def limit_comes_full(t):
+    gate = Gate(t, 0, 0)
+    clients = gate.active(3)
+    gate.patch(reqActiveLength=2, reqQueueLength=0)
+    refused(t.client(gate.proxy).fetch(gate.host, "/too-many"))
+    clients.append(gate.queued(1, "/waits"))
+    gate.end(clients)
+
+
 @case("a limit that goes away lets everybody through")
 def limit_goes(t):
     gate = Gate(t, 1, 1)
