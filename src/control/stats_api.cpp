@@ -253,7 +253,7 @@ void write_targets(Object& into, const Statistics& statistics, const snapshot::R
         Object object(out);
         object.text("address", target->address.endpoint());
         object.text("state", name_of(health.state));
-        object.truth("isDead", health.state == snapshot::HealthState::dead);
+        object.truth("isDead", health.state != snapshot::HealthState::alive);
         if (health.dead_since_unix_ms > 0)
             object.number("deadSinceUnixMs", health.dead_since_unix_ms);
         object.number("failureCount", health.failures);

@@ -222,6 +222,8 @@ def maintenance(t):
     answer = t.proxy.api("POST", dead_path(t, host))
     equal((answer.status, answer.json["state"], answer.json["isDead"]), (200, "maintenance", True), "POST …/dead")
     expect(RFC_3339.fullmatch(answer.json["deadSince"]), "deadSince is a moment")
+    (target,) = t.proxy.api("GET", f"/api/v1/stats/{host}").json["backends"][0]["targets"]
+    equal((target["state"], target["isDead"]), ("maintenance", True), "what /stats says")
     equal([t.client().fetch(host).text for _ in range(10)], ["other"] * 10, "who answers")
     equal(len(origin.requests), 1, "requests at the one in maintenance")
     time_of_probes = time.monotonic() + 0.5
