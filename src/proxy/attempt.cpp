@@ -147,7 +147,8 @@ void Attempt::failed_midway(snapshot::ErrorKind kind) noexcept {
     record_error();
 }
 
-void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind) noexcept {
+void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind,
+                     bool request_whole) noexcept {
     failure_ = failure;
     record_.outcome = snapshot::AttemptOutcome::failed;
     record_.error = kind;
@@ -155,8 +156,8 @@ void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind
     const TimePoint now = worker_.ring().now();
     load::failed(route_, upstream_, now - record_.started, now);
     record_error();
-    const bool breaks_health =
-        failure == AttemptFailure::not_connected || failure == AttemptFailure::broken_off;
+    const bool breaks_health = failure == AttemptFailure::not_connected ||
+                               (failure == AttemptFailure::broken_off && request_whole);
     if (breaks_health) report_failure(route_, upstream_, error, now, worker_.tell_control());
 }
 

@@ -61,7 +61,10 @@ class Attempt {
     /// What a tunnel has brought from the backend.
     void count_received(std::uint64_t bytes) noexcept { record_.bytes_out = bytes; }
     /// It was the backend's fault that no response came. `error`: the errno, where there is one.
-    void failed(AttemptFailure failure, int error, snapshot::ErrorKind kind) noexcept;
+    /// `request_whole`: its client had sent all of it. Where not, one that closes may only have
+    /// waited for too long: slow uploads must not take healthy backends out of use.
+    void failed(AttemptFailure failure, int error, snapshot::ErrorKind kind,
+                bool request_whole) noexcept;
     /// The backend's response did not come whole, or made no sense after its head.
     void failed_midway(snapshot::ErrorKind kind) noexcept;
     /// Tells the control thread what admitting this request has done to the circuit.

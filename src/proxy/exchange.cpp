@@ -217,7 +217,7 @@ void Exchange::attempt_failed(AttemptFailure failure, int error,
     if (failure_ || client_gone_ || abort_error_ != 0) return fail(answer);
     const bool ours = failure == AttemptFailure::not_connected && is_lack_of_resources(error);
     attempt_->failed(ours ? AttemptFailure::no_resources : failure, error,
-                     snapshot::error_kind_of(answer.error));
+                     snapshot::error_kind_of(answer.error), client_reader_.body_ended());
     fail(answer);
 }
 

@@ -205,6 +205,22 @@ def http_probe(t, status, revives):
         equal(backend(t, host)["state"], "dead", "state")
 
 
+@cases([(f"a backend that waits in vain for the rest of a {method}'s body, and closes, is alive", method)
+        for method in ("POST", "PUT")])
+def tired_of_waiting(t, method):
+    def gives_up(side):
+        side.read_request_head()
+        side.finish_sending()
+        side.wait_end()
+    origins = [t.bare_origin(gives_up) for _ in range(2)]
+    host = route_to(t, *[origin.backend for origin in origins])
+    client = t.client()
+    client.send(request(host, "/", "Content-Length: 100", method=method) + b"slow")
+    equal(client.read_response().status, 502, "status")
+    equal([(backend(t, host, index)["state"], backend(t, host, index)["failureCount"]) for index in range(2)],
+          [("alive", 0)] * 2, "states, failures")
+
+
 @case("maintenance: no new requests, those under way finish, no probe ends it", workers=2)
 def maintenance(t):
     go = threading.Event()
