@@ -1,9 +1,13 @@
 """Health (SPEC section 6): who dies of what, for every worker at once; who comes back, how soon, and who must not."""
 
 import re
+import tempfile
 import threading
 import time
+from collections import Counter
+from pathlib import Path
 
+from crowd import Crowd
 from harness import PATIENCE, at_least, at_most, case, cases, equal, expect, named, request, response
 from processes import OriginProcess, Wire
 
@@ -71,6 +75,28 @@ def killed(t):
         at_most(shown["failureCount"], 2, "failureCount")
         equal(backend(t, host, 1)["failureCount"], 0, "failureCount of the other")
         equal(t.proxy.api("GET", f"{ROUTES}/{host}/backends/{shown['id']}").json["isDead"], True, "isDead of the backend")
+
+
+@case("a backend killed with requests in it: all GETs are answered, no POST reaches a second one (tools/prove failover)",
+      workers=4)
+def killed_in_use(t):
+    with tempfile.TemporaryDirectory() as folder:
+        ledgers = [Path(folder, name) for name in ("one", "two")]
+        with Killed("one", flags=("--ledger", ledgers[0])) as one, Killed("two", flags=("--ledger", ledgers[1])) as two:
+            host = route_to(t, one.backend, two.backend)
+            getting, posting = Crowd(t.proxy.address, 32), Crowd(t.proxy.address, 8)
+            for number, member in enumerate(posting.members):
+                posting.ask(host, f"/slow/300?post={number}", [member], "POST", b"once")
+            getting.ask(host, "/slow/300")
+            t.eventually(lambda: sum(ledger.read_text().count("\n") for ledger in ledgers) == 40, "all at the backends")
+            one.kill()
+            equal([answer.status for answer in getting.collect(32)], [200] * 32, "statuses of the GETs")
+            statuses = Counter(answer.status for answer in posting.collect(8))
+            posts = [[line for line in ledger.read_text().splitlines() if line.startswith("POST")] for ledger in ledgers]
+            equal(len(set(posts[0] + posts[1])), len(posts[0] + posts[1]), "POSTs that both backends got, counted once")
+            equal((statuses[502], statuses[200]), (len(posts[0]), len(posts[1])), "POSTs that are 502, and 200")
+            getting.close()
+            posting.close()
 
 
 @case("a backend dies of failures within the window, not of those that are further apart")

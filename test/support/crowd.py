@@ -69,9 +69,9 @@ class Crowd:
             self.members.append(member)
             self.selector.register(member.sock, selectors.EVENT_READ, member)
 
-    def ask(self, host, target="/", members=None):
+    def ask(self, host, target="/", members=None, method="GET", body=None):
         """One request from everybody (or from those), as fast as they can be sent."""
-        data = wire.request(host, target)
+        data = wire.request(host, target, method=method, body=body)
         for member in members or self.members:
             member.ask(data)
 

@@ -39,7 +39,7 @@ class OriginProcess:
 
     def start(self):
         self.process = subprocess.Popen(
-            [*self.within, origin_binary(), "--listen", f"{self.address}:{self.port}", "--name", self.name, *self.flags],
+            [*self.within, origin_binary(), "--listen", f"{self.address}:{self.port}", "--name", self.name, *map(str, self.flags)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + DEADLINE
         while True:
