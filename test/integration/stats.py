@@ -133,12 +133,12 @@ def percentiles(t):
     for name in ("firstByte", "total"):
         shown = latency[name]
         equal(shown["count"], 37, f"{name}: count")
-        for key, least, most in (("p50", 20, 120), ("p90", 20, 200), ("p99", 400, 700), ("max", 400, 700),
-                                 ("mean", 25, 150)):
+        for key, least, most in (("p50", 20, 200), ("p90", 20, 380), ("p99", 400, 1000), ("max", 400, 1000),
+                                 ("mean", 25, 250)):
             at_least(shown[key], least * 0.99, f"{name} {key}")
             at_most(shown[key], most * PATIENCE, f"{name} {key}")
     equal(latency["queue"]["count"], 0, "requests that queued")
-    at_most(latency["connect"]["max"], 300 * PATIENCE, "the slowest connect")
+    at_most(latency["connect"]["max"], 500 * PATIENCE, "the slowest connect")
 
 
 @case("time in the queue counts for those who waited, and not as the backend's", alone=True)
@@ -158,10 +158,10 @@ def queue_latency(t):
     latency = settled(proxy, load.host)["latency"]
     equal((latency["queue"]["count"], latency["firstByte"]["count"]), (4, 5), "waits and first bytes")
     at_least(latency["queue"]["max"], 300, "the last one's wait: three before it, and what was left of the first")
-    at_most(latency["queue"]["max"], 1000 * PATIENCE, "the last one's wait")
+    at_most(latency["queue"]["max"], 2000 * PATIENCE, "the last one's wait")
     at_least(latency["queue"]["p50"], 90, "the second one's wait")
     at_least(latency["firstByte"]["p50"], 99, "the time to a first byte")
-    at_most(latency["firstByte"]["p50"], 250 * PATIENCE, "the time to a first byte: no wait in it")
+    at_most(latency["firstByte"]["p50"], 280 * PATIENCE, "the time to a first byte: no wait in it")
     at_least(latency["total"]["max"], latency["queue"]["max"], "the slowest in all")
 
 
