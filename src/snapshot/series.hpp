@@ -182,9 +182,9 @@ class SeriesSet {
   private:
     // Of a few workers in place: one cache line less on the way to a route that is seldom asked
     // for.
-    unsigned workers_;
-    std::atomic<Series*>* series_ = at_hand_.data();
     std::array<std::atomic<Series*>, 4> at_hand_{};
+    std::atomic<Series*>* series_ = at_hand_.data();
+    unsigned workers_;
     std::unique_ptr<std::atomic<Series*>[]> more_;
 };
 
