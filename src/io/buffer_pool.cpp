@@ -69,6 +69,16 @@ void BufferPool::shrink(FreeList& list, std::size_t keep) noexcept {
     }
 }
 
+bool BufferPool::make_room(BlockRef& block, std::size_t size) {
+    if (block->free_size() >= size) return true;
+    const std::string_view held = block->filled();
+    if (held.size() + size > large_capacity) return false;
+    BlockRef larger = large();
+    larger->append(held);
+    block = std::move(larger);
+    return true;
+}
+
 void BufferPool::trim() noexcept {
     shrink(small_, reserve_after_trim);
     shrink(large_, 0);

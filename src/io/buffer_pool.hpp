@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,11 @@ struct alignas(64) Block {
     std::string_view filled() noexcept { return {data() + begin, end - begin}; }
     char* free_space() noexcept { return data() + end; }
     std::size_t free_size() const noexcept { return capacity - end; }
+    /// There is room for them.
+    void append(std::string_view bytes) noexcept {
+        std::memcpy(free_space(), bytes.data(), bytes.size());
+        end += static_cast<std::uint32_t>(bytes.size());
+    }
 };
 
 /// Owns one block; gives it back to its pool at the end.
@@ -73,6 +79,10 @@ class BufferPool {
     /// Empty blocks; never fails but by ending the process (no memory).
     BlockRef small() { return take(small_, small_capacity); }
     BlockRef large() { return take(large_, large_capacity); }
+
+    /// Makes room for `size` more bytes: where the block has none, what it holds moves to a large
+    /// one. False where that would have none either.
+    bool make_room(BlockRef& block, std::size_t size);
 
     /// Gives kept blocks beyond a small reserve back to the system; for a loop that has gone quiet.
     void trim() noexcept;

@@ -33,9 +33,7 @@ void Socket::recycle() noexcept {
 void Socket::append_pending(BlockRef block) noexcept {
     // A peer that trickles must not pin a whole block with each byte.
     if (pending_tail_ != nullptr && pending_tail_->free_size() >= block->filled().size()) {
-        const std::string_view bytes = block->filled();
-        std::memcpy(pending_tail_->free_space(), bytes.data(), bytes.size());
-        pending_tail_->end += static_cast<std::uint32_t>(bytes.size());
+        pending_tail_->append(block->filled());
         return;
     }
     Block* added = block.release();

@@ -1,7 +1,6 @@
 #include "proxy/client_connection.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/log.hpp"
@@ -20,23 +19,6 @@ constexpr std::size_t linger_bytes = 64 * 1024;
 
 }  // namespace
 
-void ClientConnection::append(io::BlockRef more) {
-    if (!unread_) {
-        unread_ = std::move(more);
-        return;
-    }
-    const std::string_view bytes = more->filled();
-    if (unread_->free_size() < bytes.size()) {
-        io::BlockRef larger = worker_.ring().buffers().large();
-        const std::string_view before = unread_->filled();
-        std::memcpy(larger->data(), before.data(), before.size());
-        larger->end = static_cast<std::uint32_t>(before.size());
-        unread_ = std::move(larger);
-    }
-    std::memcpy(unread_->free_space(), bytes.data(), bytes.size());
-    unread_->end += static_cast<std::uint32_t>(bytes.size());
-}
-
 io::Task<bool> ClientConnection::learn_peer() {
     using Outcome = net::ProxyHeader::Outcome;
     if (!peer_.is_trusted()) co_return true;  // a client of its own: what it sends is HTTP
@@ -45,7 +27,14 @@ io::Task<bool> ClientConnection::learn_peer() {
     while (header.outcome == Outcome::incomplete) {
         io::Received received = co_await socket_.receive(deadline);
         if (!received.block) co_return false;
-        append(std::move(received.block));
+        if (!unread_) {
+            unread_ = std::move(received.block);
+        } else {
+            const std::string_view more = received.block->filled();
+            // A header that is not whole yet is far smaller than a large block.
+            if (!worker_.ring().buffers().make_room(unread_, more.size())) co_return false;
+            unread_->append(more);
+        }
         header = net::read_proxy_header(unread_->filled());
     }
     if (header.outcome == Outcome::malformed) {

@@ -42,7 +42,6 @@ class ClientConnection : public ListNode<ClientConnection> {
     friend class Exchange;
 
     io::Task<void> linger();
-    void append(io::BlockRef more);
 
     Worker& worker_;
     io::Socket& socket_;

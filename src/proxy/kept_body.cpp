@@ -1,7 +1,5 @@
 #include "proxy/kept_body.hpp"
 
-#include <cstring>
-
 namespace penstock::proxy {
 
 void KeptBody::add(std::string_view piece) {
@@ -12,8 +10,7 @@ void KeptBody::add(std::string_view piece) {
         block_.reset();
         return;
     }
-    std::memcpy(block_->free_space(), piece.data(), piece.size());
-    block_->end += static_cast<std::uint32_t>(piece.size());
+    block_->append(piece);
 }
 
 }  // namespace penstock::proxy

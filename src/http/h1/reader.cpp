@@ -71,18 +71,9 @@ ReadResult MessageReader::append_head(io::Received received) noexcept {
     }
     // A head in pieces is put together in one block: its views must not have gaps.
     const std::string_view more = received.block->filled();
-    if (block_->free_size() < more.size()) {
-        io::BlockRef larger = socket_.ring().buffers().large();
-        const std::string_view before = unread();
-        if (before.size() + more.size() > larger->capacity) {
-            return refuse(Status::request_header_fields_too_large, "head too large");
-        }
-        std::memcpy(larger->data(), before.data(), before.size());
-        larger->end = static_cast<std::uint32_t>(before.size());
-        block_ = std::move(larger);
-    }
-    std::memcpy(block_->free_space(), more.data(), more.size());
-    block_->end += static_cast<std::uint32_t>(more.size());
+    if (!socket_.ring().buffers().make_room(block_, more.size()))
+        return refuse(Status::request_header_fields_too_large, "head too large");
+    block_->append(more);
     return {};
 }
 

@@ -6,24 +6,13 @@
 
 namespace penstock::http::h1 {
 
-bool HeadBuffer::make_room(std::size_t size) {
-    if (block_->free_size() >= size) return true;
-    if (overflowed_ || block_->capacity == io::BufferPool::large_capacity) {
-        overflowed_ = true;
-        return false;
-    }
-    io::BlockRef larger = pool_.large();
-    const std::string_view written = block_->filled();
-    std::memcpy(larger->data(), written.data(), written.size());
-    larger->end = static_cast<std::uint32_t>(written.size());
-    block_ = std::move(larger);
-    return make_room(size);
-}
-
 void HeadBuffer::append(std::string_view bytes) {
-    if (bytes.empty() || !make_room(bytes.size())) return;
-    std::memcpy(block_->free_space(), bytes.data(), bytes.size());
-    block_->end += static_cast<std::uint32_t>(bytes.size());
+    if (bytes.empty()) return;
+    if (block_->free_size() < bytes.size() &&
+        (overflowed_ || !pool_.make_room(block_, bytes.size())))
+        overflowed_ = true;
+    else
+        block_->append(bytes);
 }
 
 void HeadBuffer::append_number(std::uint64_t value) {

@@ -30,8 +30,6 @@ class HeadBuffer {
     bool overflowed() const noexcept { return overflowed_; }
 
   private:
-    bool make_room(std::size_t size);
-
     io::BufferPool& pool_;
     io::BlockRef block_;
     bool overflowed_ = false;
