@@ -1,48 +1,21 @@
 #include "snapshot/circuit_breaker.hpp"
 
 #include <algorithm>
-#include <array>
 #include <new>
+
+#include "snapshot/second_counts.hpp"
 
 namespace penstock::snapshot {
 
 namespace {
 
-std::uint32_t second_of(TimePoint moment) noexcept {
-    return static_cast<std::uint32_t>(
-        std::chrono::floor<std::chrono::seconds>(moment.time_since_epoch()).count());
-}
+constexpr std::uint32_t places = 64;
+static_assert(CircuitBreaker::longest_window.count() < places);
 
 }  // namespace
 
-/// Counts by the second, in a ring longer than the longest window.
-struct CircuitBreaker::Errors {
-    static constexpr std::uint32_t places = 64;
-    static_assert(longest_window.count() < places);
-
-    void add(std::uint32_t second) noexcept {
-        std::atomic<std::uint64_t>& place = words[second % places];
-        std::uint64_t word = place.load();
-        for (;;) {
-            const std::uint64_t count = word >> 32 == second ? (word & UINT32_MAX) + 1 : 1;
-            if (place.compare_exchange_weak(word, std::uint64_t{second} << 32 | count)) return;
-        }
-    }
-    /// Of that second and the `more` before it.
-    std::uint64_t sum(std::uint32_t second, std::uint32_t more) const noexcept {
-        std::uint64_t total = 0;
-        for (const auto& place : words) {
-            const std::uint64_t word = place.load();
-            if (second - static_cast<std::uint32_t>(word >> 32) <= more) total += word & UINT32_MAX;
-        }
-        return total;
-    }
-    void clear() noexcept {
-        for (auto& place : words) place.store(0);
-    }
-
-    std::array<std::atomic<std::uint64_t>, places> words{};  // second | errors in it
-};
+/// Apart, for most backends never have one.
+struct CircuitBreaker::Errors : SecondCounts<places> {};
 
 CircuitBreaker::~CircuitBreaker() {
     delete errors_.load();

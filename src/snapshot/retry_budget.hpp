@@ -7,12 +7,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #include "base/clock.hpp"
+#include "snapshot/second_counts.hpp"
 
 namespace penstock::snapshot {
 
@@ -25,35 +23,16 @@ class RetryBudget {
     /// Takes one retry; false where the budget is spent. `requests`: of the route in the last
     /// window_seconds, over all workers.
     bool take(std::uint64_t requests, TimePoint now) noexcept {
-        const auto second = static_cast<std::uint32_t>(
-            std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
-        std::uint64_t spent = 0;
-        for (const auto& slot : slots_) {
-            const std::uint64_t word = slot.load(std::memory_order_relaxed);
-            if (second - second_of(word) < window_seconds) spent += count_of(word);
-        }
+        const std::uint32_t second = second_of(now);
         const std::uint64_t allowed = std::max<std::uint64_t>(
             std::uint64_t{least_a_second} * window_seconds, requests / requests_a_retry);
-        if (spent >= allowed) return false;
-        auto& slot = slots_[second % window_seconds];
-        std::uint64_t word = slot.load(std::memory_order_relaxed);
-        std::uint64_t next = 0;
-        do {
-            const std::uint64_t count = second_of(word) == second ? count_of(word) + 1 : 1;
-            next = std::uint64_t{second} << 32 | count;
-        } while (!slot.compare_exchange_weak(word, next, std::memory_order_relaxed));
+        if (retries_.sum(second, window_seconds - 1) >= allowed) return false;
+        retries_.add(second);
         return true;
     }
 
   private:
-    static std::uint32_t second_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word >> 32);
-    }
-    static std::uint32_t count_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word);
-    }
-
-    std::array<std::atomic<std::uint64_t>, window_seconds> slots_{};  // second | retries in it
+    SecondCounts<window_seconds> retries_;
 };
 
 }  // namespace penstock::snapshot
