@@ -114,12 +114,17 @@ ApiResponse refused(const Refusal& refusal) {
                                   : problem(refusal.errors);
 }
 
-ApiResponse list_routes(const Call& call) {
+Page page_of(const Call& call, std::uint64_t default_limit) {
     const auto& routes = call.configuration.routes();
     const auto after = call.query.find("after");
     const auto limit = call.query.find("limit");
-    auto at = after == call.query.end() ? routes.begin() : routes.upper_bound(after->second);
-    std::uint64_t left = limit == call.query.end() ? UINT64_MAX : *parse_decimal(limit->second);
+    return {after == call.query.end() ? routes.begin() : routes.upper_bound(after->second),
+            limit == call.query.end() ? default_limit : *parse_decimal(limit->second)};
+}
+
+ApiResponse list_routes(const Call& call) {
+    const auto& routes = call.configuration.routes();
+    auto [at, left] = page_of(call, UINT64_MAX);
 
     std::string json = "[";
     for (; at != routes.end() && left > 0; ++at, --left) {

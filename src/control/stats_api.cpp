@@ -27,21 +27,11 @@ using snapshot::Phase;
 constexpr std::uint64_t default_page = 100;
 constexpr std::uint64_t largest_page = 1'000;
 
-/// One JSON object, written as it goes along; closed at its end.
-class Object {
+/// With the kinds of members that there are here.
+class Object : public model::JsonObject {
   public:
-    explicit Object(std::string& out) : out_(out) { out_ += '{'; }
-    Object(const Object&) = delete;
-    Object& operator=(const Object&) = delete;
-    ~Object() { out_ += '}'; }
+    using JsonObject::JsonObject;
 
-    std::string& key(std::string_view name) {
-        if (!first_) out_ += ',';
-        first_ = false;
-        model::write_string(out_, name);
-        out_ += ':';
-        return out_;
-    }
     void number(std::string_view name, std::uint64_t value) {
         fmt::format_to(std::back_inserter(key(name)), "{}", value);
     }
@@ -52,10 +42,6 @@ class Object {
     void text(std::string_view name, std::string_view value) {
         model::write_string(key(name), value);
     }
-
-  private:
-    std::string& out_;
-    bool first_ = true;
 };
 
 /// Milliseconds; to the microsecond.
@@ -187,10 +173,7 @@ void write_summary(std::string& out, const Statistics& statistics, const snapsho
 /// Returns how many routes there are in all.
 std::size_t write_page(Object& into, const Call& call, const Statistics& statistics) {
     const auto& routes = call.configuration.routes();
-    const auto after = call.query.find("after");
-    const auto limit = call.query.find("limit");
-    auto at = after == call.query.end() ? routes.begin() : routes.upper_bound(after->second);
-    std::uint64_t left = limit == call.query.end() ? default_page : *parse_decimal(limit->second);
+    auto [at, left] = page_of(call, default_page);
     left = std::min(left, largest_page);
     std::string& out = into.key("routes");
     out += '[';

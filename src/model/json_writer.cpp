@@ -41,6 +41,14 @@ void write_string(std::string& out, std::string_view text) {
     out += '"';
 }
 
+std::string& JsonObject::key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    write_string(out_, name);
+    out_ += ':';
+    return out_;
+}
+
 namespace {
 
 /// Where the text goes: a type of this file, so that argument-dependent lookup finds every overload
@@ -97,37 +105,23 @@ void write(Sink sink, const std::vector<T>& items) {
 
 template <class T>
 void write(Sink sink, const std::map<std::string, T>& members) {
-    sink.out += '{';
-    bool first = true;
-    for (const auto& [name, value] : members) {
-        if (!first) sink.out += ',';
-        first = false;
-        write_string(sink.out, name);
-        sink.out += ':';
-        write(sink, value);
-    }
-    sink.out += '}';
+    JsonObject object(sink.out);
+    for (const auto& [name, value] : members) write(Sink{object.key(name)}, value);
 }
 
 class ObjectWriter {
   public:
-    explicit ObjectWriter(Sink sink) : sink_(sink) { sink_.out += '{'; }
+    explicit ObjectWriter(Sink sink) : object_(sink.out) {}
 
     template <class T>
     void operator()(std::string_view name, const T& value) {
-        if (!first_) sink_.out += ',';
-        first_ = false;
-        write_string(sink_.out, name);
-        sink_.out += ':';
-        write(sink_, value);
+        write(Sink{object_.key(name)}, value);
     }
     template <class T>
     void secret(std::string_view, const T&) {}
-    void close() { sink_.out += '}'; }
 
   private:
-    Sink sink_;
-    bool first_ = true;
+    JsonObject object_;
 };
 
 struct BackendsWithStatus {
@@ -167,7 +161,6 @@ requires requires(const T& t, ObjectWriter& writer) {
 void write(Sink sink, const T& value) {
     ObjectWriter writer(sink);
     visit_fields(value, writer);
-    writer.close();
 }
 
 }  // namespace
@@ -179,14 +172,12 @@ void write_backend(std::string& out, const Backend& backend, const BackendStatus
     writer("deadSince", status.dead_since);
     writer("failureCount", status.failure_count);
     writer("state", std::string(status.state));
-    writer.close();
 }
 
 void write_route(std::string& out, const RouteConfig& route,
                  std::span<const BackendStatus> statuses) {
     RouteWriter writer(Sink{out}, statuses);
     visit_fields(route, writer);
-    writer.close();
 }
 
 }  // namespace penstock::model

@@ -16,6 +16,22 @@ namespace penstock::model {
 /// A quoted, escaped JSON string.
 void write_string(std::string& out, std::string_view text);
 
+/// An object, member by member; closed at its end.
+class JsonObject {
+  public:
+    explicit JsonObject(std::string& out) : out_(out) { out_ += '{'; }
+    JsonObject(const JsonObject&) = delete;
+    JsonObject& operator=(const JsonObject&) = delete;
+    ~JsonObject() { out_ += '}'; }
+
+    /// Where the member's value is to be appended.
+    std::string& key(std::string_view name);
+
+  private:
+    std::string& out_;
+    bool first_ = true;
+};
+
 /// What a backend is doing, beside what it is configured to be.
 struct BackendStatus {
     bool is_dead = false;                   ///< dead or in maintenance: it takes no new requests
