@@ -103,7 +103,8 @@ void check_limits(const RouteConfig& route, Findings& findings) {
     check_duration(route.timeout, "/timeout", findings);
     check_duration(route.pool.idle, "/pool/idle", findings);
     check_duration(route.tunnel_idle, "/tunnelIdle", findings);
-    if (route.retries > 10) findings.add("/retries", "must be from 0 to 10");
+    if (route.retries > most_retries)
+        findings.add("/retries", fmt::format("must be from 0 to {}", most_retries));
     if (route.pool.size > 65'536) findings.add("/pool/size", "must be from 0 to 65536");
     if (route.max_body_bytes > INT64_MAX) findings.add("/maxBodyBytes", "larger than 2^63 - 1");
     if (route.auth_provider && route.auth_provider->empty())

@@ -23,6 +23,7 @@ inline constexpr std::size_t longest_id = 128;
 /// Names and values of a route's `headers`, and of its `responseHeaders`. With every placeholder at
 /// its longest (an id of 128 bytes for 13) a head of ours still fits one large block.
 inline constexpr std::size_t most_edit_bytes = 8 * 1024;
+inline constexpr std::uint32_t most_retries = 10;
 inline constexpr std::uint32_t most_fails = 1'000;
 /// Between two probes of a dead backend, at least.
 inline constexpr std::chrono::milliseconds shortest_recheck{100};

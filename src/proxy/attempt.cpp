@@ -31,16 +31,17 @@ LiveChange::Kind kind_of(CircuitBreaker::Change change) noexcept {
 }  // namespace
 
 Attempt::Attempt(Worker& worker, const snapshot::Route& route, const snapshot::Upstream& upstream,
-                 bool is_trial) noexcept
+                 CircuitBreaker::Admitted admitted) noexcept
     : worker_(worker),
       route_(route),
       upstream_(upstream),
       pool_(worker.upstream_pools().of(upstream)),
-      is_trial_(is_trial) {
+      is_trial_(admitted.is_trial) {
     record_.outcome = snapshot::AttemptOutcome::aborted;
     record_.started = sent_ = worker.ring().now();
     load::began(route_, upstream_, record_.started);
     worker.tracker().attempt_began(upstream_, record_.started);
+    tell(admitted.change);
 }
 
 Attempt::~Attempt() {
@@ -136,6 +137,11 @@ void Attempt::answered(unsigned status) noexcept {
 void Attempt::switched() noexcept {
     record_.tunnelled = true;
     succeeded();
+}
+
+void Attempt::count(const TunnelTraffic& traffic) noexcept {
+    record_.bytes_in = traffic.from_client;
+    record_.bytes_out = traffic.from_backend;
 }
 
 void Attempt::succeeded() noexcept {

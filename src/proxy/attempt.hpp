@@ -11,6 +11,7 @@
 #include "http/h1/reader.hpp"
 #include "io/socket.hpp"
 #include "io/task.hpp"
+#include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "snapshot/request_record.hpp"
 #include "snapshot/route.hpp"
@@ -31,8 +32,9 @@ enum class AttemptFailure : std::uint8_t {
 
 class Attempt {
   public:
+    /// `admitted`: by the upstream's circuit.
     Attempt(Worker& worker, const snapshot::Route& route, const snapshot::Upstream& upstream,
-            bool is_trial) noexcept;
+            snapshot::CircuitBreaker::Admitted admitted) noexcept;
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
     ~Attempt();
@@ -56,10 +58,8 @@ class Attempt {
     void switched() noexcept;
     /// The request has been sent, with so many bytes of body.
     void sent(std::uint64_t bytes) noexcept;
-    /// What a tunnel has brought from the client.
-    void count_sent(std::uint64_t bytes) noexcept { record_.bytes_in = bytes; }
-    /// What a tunnel has brought from the backend.
-    void count_received(std::uint64_t bytes) noexcept { record_.bytes_out = bytes; }
+    /// What has passed since the protocol was switched.
+    void count(const TunnelTraffic& traffic) noexcept;
     /// It was the backend's fault that no response came. `error`: the errno, where there is one.
     /// `request_whole`: its client had sent all of it. Where not, one that closes may only have
     /// waited for too long: slow uploads must not take healthy backends out of use.
@@ -67,8 +67,6 @@ class Attempt {
                 bool request_whole) noexcept;
     /// The backend's response did not come whole, or made no sense after its head.
     void failed_midway(snapshot::ErrorKind kind) noexcept;
-    /// Tells the control thread what admitting this request has done to the circuit.
-    void report(snapshot::CircuitBreaker::Change change) const noexcept { tell(change); }
     AttemptFailure failure() const noexcept { return failure_; }
     /// The backend had closed a kept connection just as we took it: no fault, and the same backend
     /// may be asked again on a new one.

@@ -145,7 +145,7 @@ io::Task<bool> Exchange::wait_turn() {
     worker_.tracker().dequeued(*route_);
     queued_for_ = worker_.ring().now() - began;
     if (abort_error_ == ETIMEDOUT) {
-        fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
+        fail(response_to_route_timeout());
     } else if (verdict != Verdict::admitted) {
         fail(response_to(verdict));
     }
@@ -182,11 +182,10 @@ bool Exchange::choose_upstream() noexcept {
         if (failure_) start_over();
         if (!attempt_) dispatched_ = now;
         retries_.add(*upstream);
-        attempt_.emplace(worker_, *route_, *upstream, admitted.is_trial);
-        attempt_->report(admitted.change);
+        attempt_.emplace(worker_, *route_, *upstream, admitted);
         return true;
     }
-    fail(refusal(Status::service_unavailable, "the route has no backend that takes requests"));
+    fail(response_to(Verdict::no_backend));
     return false;
 }
 

@@ -150,7 +150,7 @@ void Exchange::stop_sending() noexcept {
 void Exchange::response_failed(const ReadResult& read) noexcept {
     if (attempt_->reader().has_leftover()) backend_spoke_ = true;
     if (abort_error_ == ETIMEDOUT) {
-        fail(refusal(Status::gateway_timeout, "the request took longer than the route allows"));
+        fail(response_to_route_timeout());
     } else if (read.outcome == ReadOutcome::refused) {
         attempt_failed(AttemptFailure::malformed, 0, response_to_refusal(read.refusal));
     } else if (read.outcome == ReadOutcome::timed_out) {
@@ -237,8 +237,7 @@ io::Task<void> Exchange::switch_protocols() {
                     route_->tunnel_idle, worker_.settings().body_timeout, traffic);
     tunnel_in_ = traffic.from_client;
     bytes_out_ = traffic.from_backend;
-    attempt_->count_sent(traffic.from_client);
-    attempt_->count_received(traffic.from_backend);
+    attempt_->count(traffic);
     attempt_->finish(false);
 }
 

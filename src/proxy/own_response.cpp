@@ -58,6 +58,10 @@ OwnResponse response_to_failure(int error) noexcept {
     }
 }
 
+OwnResponse response_to_route_timeout() noexcept {
+    return refusal(Status::gateway_timeout, "the request took longer than the route allows");
+}
+
 OwnResponse refusal(Status status, std::string_view reason) noexcept {
     return response_to_refusal({status, reason});
 }

@@ -27,7 +27,10 @@ OwnResponse response_to_failure(int error) noexcept;
 /// For a request that could not be taken.
 OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept;
 
-/// The same, in short; `reason` is a literal.
+/// For a request that took longer than its route's `timeout`.
+OwnResponse response_to_route_timeout() noexcept;
+
+/// For a refusal, in short; `reason` is a literal.
 OwnResponse refusal(http::Status status, std::string_view reason) noexcept;
 
 struct OwnResponseContext {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "model/validate.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -19,9 +20,6 @@ bool is_idempotent(std::string_view method) noexcept;
 /// The backends that a request has been tried on, and whether it may be tried on one more.
 class Retries {
   public:
-    /// More than any route's `retries` (model/validate.cpp).
-    static constexpr unsigned most = 10;
-
     std::span<const snapshot::Upstream* const> tried() const noexcept {
         return {tried_.data(), count_};
     }
@@ -33,7 +31,7 @@ class Retries {
     bool take(const snapshot::Route& route, TimePoint now) const noexcept;
 
   private:
-    std::array<const snapshot::Upstream*, most + 1> tried_;
+    std::array<const snapshot::Upstream*, model::most_retries + 1> tried_;
     unsigned count_ = 0;
 };
 
