@@ -257,14 +257,15 @@ void ControlThread::on_route_published(const RouteConfig& config, const snapshot
 }
 
 void ControlThread::republish_changed() {
-    std::erase_if(changed_, [this](const std::string& v_host) {
+    auto changed = std::exchange(changed_, {});
+    if (changed.empty() || configuration_->refresh_all(changed)) return;
+    // No room to publish: sequences stay as they are, and workers pass over who is dead. Tried
+    // again at the next turn.
+    for (const std::string& v_host : changed) {
         const RouteConfig* config = configuration_->find(v_host);
-        if (config == nullptr || configuration_->refresh(v_host) != 0) return true;
-        // No room to publish: the sequence stays as it is, and workers pass over who is dead. Tried
-        // again at the next turn.
-        prober_->look_at(*config, *configuration_->published(v_host));
-        return false;
-    });
+        if (config != nullptr) prober_->look_at(*config, *configuration_->published(v_host));
+    }
+    changed_.merge(changed);
 }
 
 std::vector<RouteConfig> ControlThread::copy_of_routes() const {

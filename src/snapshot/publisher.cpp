@@ -51,8 +51,7 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
         const auto old = routes_.find(change.v_host);
         if (old == routes_.end()) continue;
         for (const std::string& key : old->second->keys) edits.push_back({key, nullptr});
-        std::erase_if(openings_,
-                      [&](const Opening& opening) { return opening.v_host == change.v_host; });
+        openings_.erase(change.v_host);
         if (change.config == nullptr) old->second->live->gate.close();
         retired.routes.push_back(std::move(old->second));
         routes_.erase(old);
@@ -125,22 +124,33 @@ void Publisher::set_gate(const RouteConfig& config, const Route& route) {
     if (!route.is_gated || route.live->ungated_versions == 0)
         return gate.set_limits(config.req_active_length, config.req_queue_length);
     gate.hold();
-    openings_.push_back(
-        {config.v_host, &gate, epoch(), config.req_active_length, config.req_queue_length});
+    openings_[config.v_host] = {route.live, epoch(), config.req_active_length,
+                                config.req_queue_length};
 }
 
 void Publisher::settle_gates() {
-    std::erase_if(openings_, [this](const Opening& opening) { return settle(opening); });
+    bool any = false;
+    for (auto& [v_host, opening] : openings_) {
+        opening.is_shut = opening.is_shut || passed(opening.epoch);
+        any = any || opening.is_shut;
+    }
+    if (!any) return;
+    // Counted only now: until the epoch had passed, more could come.
+    const auto ungated = ungated_holders();
+    std::erase_if(openings_, [&](const auto& entry) {
+        const Opening& opening = entry.second;
+        const auto held = ungated.find(opening.live);
+        return opening.is_shut && settle(opening, held == ungated.end() ? 0 : held->second);
+    });
 }
 
-/// True where the gate stands as configured.
-bool Publisher::settle(const Opening& opening) {
-    if (!passed(opening.epoch)) return false;
-    const std::uint32_t ungated = ungated_holders(find(opening.v_host)->live);
+/// `ungated`: requests that hold no slot. True where the gate stands as configured.
+bool Publisher::settle(const Opening& opening, std::uint32_t ungated) {
+    AdmissionGate& gate = opening.live->gate;
     if (ungated < opening.most_active)
-        opening.gate->set_limits(opening.most_active - ungated, opening.most_queued);
+        gate.set_limits(opening.most_active - ungated, opening.most_queued);
     else
-        opening.gate->hold(opening.most_queued);
+        gate.hold(opening.most_queued);
     return ungated == 0;
 }
 
@@ -150,12 +160,12 @@ std::uint32_t Publisher::holders(const Route& route) const noexcept {
     return total;
 }
 
-/// Requests of the route's earlier versions without a limit, those that have not been dispatched
+/// By route: requests of its earlier versions without a limit, those that have not been dispatched
 /// included.
-std::uint32_t Publisher::ungated_holders(const RouteLive* live) const noexcept {
-    std::uint32_t total = 0;
+std::unordered_map<const RouteLive*, std::uint32_t> Publisher::ungated_holders() const {
+    std::unordered_map<const RouteLive*, std::uint32_t> total;
     for_each_earlier([&](const Route& route) {
-        if (route.live == live && !route.is_gated) total += holders(route);
+        if (!route.is_gated) total[route.live] += holders(route);
     });
     return total;
 }

@@ -96,11 +96,6 @@ class Publisher {
     const Snapshot& current() const noexcept { return *current_; }
     /// The route of that vHost as published last, with its live state; null where there is none.
     const Route* find(const std::string& v_host) const noexcept;
-    /// Calls visit(route) for each route as published last.
-    template <class Visit>
-    void for_each_route(Visit&& visit) const {
-        for (const auto& [v_host, route] : routes_) visit(*route);
-    }
     std::size_t routes() const noexcept { return routes_.size(); }
     const LiveRegistry& live() const noexcept { return registry_; }
 
@@ -115,17 +110,17 @@ class Publisher {
 
     /// A gate that stays shut, or partly so, until requests that entered without it have ended.
     struct Opening {
-        std::string v_host;
-        AdmissionGate* gate = nullptr;
+        RouteLive* live = nullptr;
         std::uint64_t epoch = 0;  // from whose passing on nobody enters without it
         std::uint32_t most_active = 0;
         std::uint32_t most_queued = 0;
+        bool is_shut = false;  // the epoch has passed
     };
 
     void set_gate(const RouteConfig& config, const Route& route);
-    bool settle(const Opening& opening);
+    bool settle(const Opening& opening, std::uint32_t ungated);
     std::uint32_t holders(const Route& route) const noexcept;
-    std::uint32_t ungated_holders(const RouteLive* live) const noexcept;
+    std::unordered_map<const RouteLive*, std::uint32_t> ungated_holders() const;
     /// Every version that has been replaced and not been freed yet.
     template <class Visit>
     void for_each_earlier(Visit&& visit) const {
@@ -145,7 +140,7 @@ class Publisher {
     std::unordered_map<std::string, std::unique_ptr<const Route>> routes_;  // by vHost
     std::deque<Retired> retired_;                                           // oldest first
     std::vector<std::unique_ptr<const Route>> leaving_;  // every reader has passed; some are held
-    std::vector<Opening> openings_;
+    std::unordered_map<std::string, Opening> openings_;  // by vHost
 };
 
 }  // namespace penstock::snapshot
