@@ -75,13 +75,19 @@ def rate(t):
     equal(one.asked, 22, "requests that it got")
 
 
-@case("half-open one request at a time tries, and its success closes the circuit", workers=4)
-def one_trial(t):
+def opened(t):
+    """A backend whose circuit has just been opened, the route's host, and a client of it."""
     one = Moody(t, "one")
     host = route_to(t, one, circuit=QUICK)
     one.status = "500 Oops"
     client = t.client()
     equal([client.fetch(host).status for _ in range(10)], [500] * 10, "statuses that open it")
+    return one, host, client
+
+
+@case("half-open one request at a time tries, and its success closes the circuit", workers=4)
+def one_trial(t):
+    one, host, client = opened(t)
     equal(client.fetch(host).status, 503, "status while it is open")
     asked = one.asked
     one.status = "200 OK"
@@ -112,11 +118,7 @@ def one_trial(t):
 
 @case("a trial that fails opens it again; one whose client leaves makes room for another", workers=2)
 def trial_fails(t):
-    one = Moody(t, "one")
-    host = route_to(t, one, circuit=QUICK)
-    one.status = "500 Oops"
-    client = t.client()
-    equal([client.fetch(host).status for _ in range(10)], [500] * 10, "statuses that open it")
+    one, host, client = opened(t)
     until_tried_again(t, host, 500)
     equal(client.fetch(host).status, 503, "status once it is open again")
     asked = one.asked

@@ -10,9 +10,8 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
 
-#include "io/ring.hpp"
+#include "../io/fixture.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -21,23 +20,10 @@ using Verdict = Admission::Verdict;
 
 namespace {
 
-std::unique_ptr<io::Ring> make_ring() {
-    const io::Engine engine = io::probe_uring() ? GENERATE(io::Engine::uring, io::Engine::epoll)
-                                                : GENERATE(io::Engine::epoll);
-    auto ring = io::Ring::create(engine);
-    REQUIRE(ring);
-    return std::move(*ring);
-}
+using io::testing::run_until;
 
-template <class Done>
-void run_until(io::Ring& ring, Done&& done) {
-    const TimePoint limit = Clock::now() + std::chrono::seconds(10);
-    ring.run_ready();
-    while (!done()) {
-        REQUIRE(Clock::now() < limit);
-        ring.wait(Clock::now() + std::chrono::milliseconds(100));
-        ring.run_ready();
-    }
+std::unique_ptr<io::Ring> make_ring() {
+    return io::testing::make_ring(io::testing::each_engine());
 }
 
 /// A route as the data path sees it, with a gate.
