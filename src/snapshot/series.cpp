@@ -1,6 +1,7 @@
 #include "snapshot/series.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 namespace penstock::snapshot {
@@ -8,8 +9,11 @@ namespace penstock::snapshot {
 namespace {
 
 /// How often a reader tries to meet no change. A change takes some 10 ns, so that a second try is
-/// rare and all of them fail only where the worker does not run.
-constexpr int most_tries = 64;
+/// rare, and many fail only where the worker was suspended in the middle of one.
+constexpr int brisk_tries = 64;
+/// Then a reader that may wait makes room for it: 10 ms in all.
+constexpr int rested_tries = 50;
+constexpr std::chrono::microseconds rest(200);
 
 }  // namespace
 
@@ -80,24 +84,29 @@ void Series::turn_to(std::uint32_t second) noexcept {
 // --- readers ---
 
 template <class Read>
-auto Series::at_one_moment(Read read) const noexcept {
+auto Series::at_one_moment(bool may_wait, Read read) const noexcept {
+    const int most_tries = may_wait ? brisk_tries + rested_tries : brisk_tries;
     for (int tries = 0; tries < most_tries; ++tries) {
         const std::uint32_t before = version_.load(std::memory_order_acquire);
         if (before % 2 == 0) {
             const auto result = read();
             if (version_.load(std::memory_order_relaxed) == before) return result;
         }
-        if (tries % 8 == 7) std::this_thread::yield();
+        if (tries >= brisk_tries) {
+            std::this_thread::sleep_for(rest);
+        } else if (tries % 8 == 7) {
+            std::this_thread::yield();
+        }
     }
     return read();
 }
 
 Counts Series::counts() const noexcept {
-    return at_one_moment([this] { return copy(); });
+    return at_one_moment(true, [this] { return copy(); });
 }
 
 std::uint64_t Series::begun_between(std::uint32_t first, std::uint32_t last) const noexcept {
-    return at_one_moment([=, this] {
+    return at_one_moment(false, [=, this] {
         const std::uint32_t newest = second_.load(std::memory_order_acquire);
         std::uint64_t total = 0;
         for (std::uint32_t second = first; second != last + 1; ++second) {

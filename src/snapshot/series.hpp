@@ -73,14 +73,14 @@ class alignas(64) Series {
         __builtin_prefetch(second_line + 64);
     }
 
-    // Any thread.
+    // Any thread but, of counts(), a worker's: it may wait.
 
-    /// Of one moment; where the worker was suspended by the system in the very middle of a change,
-    /// each number may be off by one.
+    /// Of one moment; where the system kept the worker suspended in the very middle of a change for
+    /// 10 ms, each number may be off by one.
     Counts counts() const noexcept;
     const LatencyWindow& latencies() const noexcept { return latencies_; }
 
-    /// Begun in the last `seconds` whole seconds (1..60) and the present one, as the clock of `now`
+    /// Never waits. Begun in the last `seconds` whole seconds (1..60) and the present one, as the clock of `now`
     /// has them.
     std::uint64_t recent_requests(unsigned seconds, TimePoint now) const noexcept {
         const std::uint32_t present = moment_of(now).second;
@@ -108,7 +108,7 @@ class alignas(64) Series {
     }
     void turn_to(std::uint32_t second) noexcept;
     template <class Read>
-    auto at_one_moment(Read read) const noexcept;
+    auto at_one_moment(bool may_wait, Read read) const noexcept;
     Counts copy() const noexcept;
 
     static constexpr std::uint32_t ring_seconds = 64;

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import threading
 import time
 
@@ -9,6 +10,9 @@ from harness import (SANITIZED, Client, at_least, at_most, case, equal, expect, 
 
 ROUTES = "/api/v1/routes"
 CHANGES_A_SECOND = 1000
+# How many of them must have been made: nearly all where tools/prove has the machine to itself, else what shows that
+# there was a load at all.
+LEAST_SHARE = 0.9 if "PENSTOCK_PROOF" in os.environ else 0.1
 WRITERS = 4
 READERS = 4
 
@@ -107,7 +111,7 @@ def thousand_changes(t):
     served = sum(one.served for one in readers) - served
     at_least(served, 100, "requests served meanwhile")
     if not SANITIZED:
-        at_least(round(changes / took), round(CHANGES_A_SECOND * 0.9), "changes a second")
+        at_least(round(changes / took), round(CHANGES_A_SECOND * LEAST_SHARE), "changes a second")
         t.eventually(lambda: proxy.rss_bytes() - before < 4 << 20, "the memory's return", 10)
     equal(proxy.api("GET", "/readyz").status, 200, "readiness after it")
 

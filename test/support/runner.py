@@ -40,6 +40,7 @@ class Case:
     alone: bool
     deadline: float
     outcome: str = ""
+    reason: str = ""  # of a failure, in one line
     report: str = ""
     seconds: float = 0.0
 
@@ -112,6 +113,7 @@ def run_case(one, pool):
     one.seconds = time.monotonic() - began
     if problems:
         one.outcome = "failed"
+        one.reason = problems[0].partition("\n")[0]
         one.report = "\n".join("  " + problem.replace("\n", "\n  ") for problem in problems) + "\n" + "\n".join(logs)
     elif "skipped" in result:
         one.outcome, one.report = "skipped", result["skipped"]
@@ -208,6 +210,8 @@ def main(folder):
     for one in chosen:
         if one.outcome == "skipped":
             print(f"skipped {one.title}: {one.report}")
+        elif one.outcome == "failed":  # once more: what shows but the end of this must name it
+            print(f"failed {one.title}: {one.reason}")
     if options.verbose:
         print(f"{time.monotonic() - began:.1f} s with --io {options.io}")
     print(f"{count['passed']} passed, {failed} failed")

@@ -52,6 +52,7 @@ class LedgeredOrigin(OriginProcess):
 
     def __init__(self, folder, name, **where):
         self.file = f'{folder}/{name}'
+        open(self.file, 'wb').close()  # read before the first request is in it
         super().__init__(name, flags=['--ledger', self.file], **where)
 
     def ledger(self):

@@ -107,13 +107,21 @@ TEST_CASE("a set sums its workers, few or many, and makes only those that count"
 }
 
 TEST_CASE("under load every read of a worker's numbers adds up", "[threads]") {
+    // The writer waits for a read now and then: however the two threads are scheduled, every read
+    // meets changes, and every reader a moment without any.
+    constexpr int changes_between_reads = 100;
     Series series;
+    std::atomic<std::uint64_t> reads{0};
     std::atomic<bool> done{false};
     std::thread writer([&] {
         std::mt19937 random(3);
         int active = 0;
         int queued = 0;
         for (int i = 0; i < 400'000; ++i) {
+            if (i % changes_between_reads == 0) {
+                const std::uint64_t before = reads.load();
+                while (reads.load() == before) std::this_thread::yield();
+            }
             switch (random() % 4) {
                 case 0:
                     series.begin(at(milliseconds(i / 10)));
@@ -149,7 +157,6 @@ TEST_CASE("under load every read of a worker's numbers adds up", "[threads]") {
         while (active-- > 0) series.end({.status_class = 2, .bytes_out = 10});
         done.store(true);
     });
-    std::uint64_t reads = 0;
     std::uint64_t off = 0;
     std::uint64_t last = 0;
     bool grows = true;
@@ -163,9 +170,9 @@ TEST_CASE("under load every read of a worker's numbers adds up", "[threads]") {
     }
     writer.join();
     // Only a writer that the system took off its CPU in the middle of a change, for longer than a
-    // reader tries, lets one read be off.
-    CHECK(off * 100 <= reads);
-    CHECK(reads > 100);
+    // reader waits, lets one read be off.
+    CHECK(off * 100 <= reads.load());
+    CHECK(reads.load() > 100);
     CHECK(grows);
     const Counts counts = series.counts();
     CHECK(adds_up(counts));
