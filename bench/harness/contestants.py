@@ -3,6 +3,7 @@
 All add the same fields to requests (X-Forwarded-For, -Proto and -Host, X-Real-IP, X-Request-ID, Via) and Via to
 responses, keep their connections to the origin, and write no access log.
 """
+import dataclasses
 import http.client
 import json
 import pathlib
@@ -70,13 +71,39 @@ class Origin:
   }}''', folder, cpu, self.port)
 
 
+class Certificate:
+    """A P-256 certificate of our own for bench.local, as files."""
+
+    def __init__(self, folder):
+        self.cert, self.key, self.both = folder / 'cert.pem', folder / 'key.pem', folder / 'both.pem'
+        made = subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+                               '-keyout', str(self.key), '-out', str(self.cert), '-days', '30', '-subj', '/CN=bench.local',
+                               '-addext', 'subjectAltName=DNS:bench.local'], capture_output=True, text=True)
+        if made.returncode != 0:
+            raise Failed(f'openssl makes no certificate: {made.stderr[-500:]}')
+        self.both.write_text(self.cert.read_text() + self.key.read_text())
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all contestants have in common."""
+    folder: pathlib.Path
+    cpu: int
+    hosts: int                       # routes besides the first
+    certificate: Certificate | None  # None: no TLS
+
+
 class Contestant:
-    """A proxy that is ready to be loaded on its port."""
+    """A proxy that is ready to be loaded on its port, and on its TLS port where there is a certificate."""
 
     speaks_http = True
+    speaks_http2 = True  # over TLS
 
     def __init__(self, label, version):
-        self.label, self.version, self.port = label, version, free_port()
+        self.label, self.version, self.port, self.tls_port = label, version, free_port(), free_port()
+
+    def is_for(self, case):
+        return (self.speaks_http or not case.wants_http) and (self.speaks_http2 or not case.http2)
 
     def check(self):
         """Every answer is right before any is counted."""
@@ -94,13 +121,18 @@ class Contestant:
 
 
 class Nginx(Contestant):
-    def __init__(self, origin, hosts, folder, cpu):
+    def __init__(self, origin, setting):
         super().__init__('nginx', version_of(['/usr/sbin/nginx', '-v'], r'(nginx/\S+)'))
-        names = ['bench.local', *(host_name(i) for i in range(hosts))]
+        names = ['bench.local', *(host_name(i) for i in range(setting.hosts))]
+        secured = ''
+        if setting.certificate:
+            secured = (f'listen 127.0.0.1:{self.tls_port} ssl http2 backlog=4096; ssl_certificate {setting.certificate.cert}; '
+                       f'ssl_certificate_key {setting.certificate.key}; ssl_session_cache none; ssl_session_tickets on; ')
         upstreams = '\n'.join(f'  upstream origin-{i} {{ server 127.0.0.1:{origin.port}; keepalive 128; '
                               f'keepalive_requests {FOREVER}; keepalive_timeout 1h; }}' for i in range(len(names)))
         servers = '\n'.join(
-            f'  server {{ listen 127.0.0.1:{self.port}{" backlog=4096" if i == 0 else ""}; server_name {name}; '
+            f'  server {{ listen 127.0.0.1:{self.port}{" backlog=4096" if i == 0 else ""}; '
+            f'{secured if i == 0 else ""}server_name {name}; '
             f'location / {{ proxy_pass http://origin-{i}; }} }}' for i, name in enumerate(names))
         self.process = start_nginx('nginx', f'''
   server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
@@ -109,26 +141,31 @@ class Nginx(Contestant):
   proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header X-Request-ID $request_id; proxy_set_header Via "1.1 nginx"; add_header Via "1.1 nginx" always;
   proxy_max_temp_file_size 0; proxy_buffers 8 64k; proxy_buffer_size 16k; proxy_busy_buffers_size 128k;
+  http2_max_requests {FOREVER}; http2_max_concurrent_streams 128; ssl_protocols TLSv1.2 TLSv1.3;
 {upstreams}
-{servers}''', folder, cpu, self.port)
+{servers}''', setting.folder, setting.cpu, self.port)
 
 
 class Haproxy(Contestant):
     """HAProxy; with splice where asked, and as a bare TCP forwarder."""
 
-    def __init__(self, origin, hosts, folder, cpu, splice=False, tcp=False):
+    def __init__(self, origin, setting, splice=False, tcp=False):
         label = 'haproxy' + ('-splice' if splice else '') + ('-tcp' if tcp else '')
         super().__init__(label, version_of(['/usr/sbin/haproxy', '-v'], r'HAProxy version (\S+)'))
         self.speaks_http = not tcp
+        folder = setting.folder
         server = f'server origin 127.0.0.1:{origin.port} pool-purge-delay 1h pool-max-conn 1024'
         routes = folder / f'{label}.map'
-        routes.write_text(''.join(f'{host_name(i)} origin-{i}\n' for i in range(hosts)))
+        routes.write_text(''.join(f'{host_name(i)} origin-{i}\n' for i in range(setting.hosts)))
+        secured = ''
+        if setting.certificate and not tcp:
+            secured = f'bind 127.0.0.1:{self.tls_port} backlog 4096 ssl crt {setting.certificate.both} alpn h2,http/1.1'
         fields = f'''
   unique-id-format %{{+X}}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
   unique-id-header X-Request-ID
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Real-IP %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header Via "1.1 haproxy"
   http-response set-header Via "1.1 haproxy"
@@ -137,6 +174,7 @@ class Haproxy(Contestant):
         config.write_text(f'''global
   nbthread 1
   maxconn 4096
+  tune.ssl.cachesize 0
   {'' if splice else 'nosplice'}
 defaults
   mode {'tcp' if tcp else 'http'}
@@ -147,12 +185,63 @@ defaults
   {'' if tcp else 'http-reuse always'}
 frontend bench
   bind 127.0.0.1:{self.port} backlog 4096
+  {secured}
   default_backend origin{'' if tcp else fields}
 backend origin
   {server}
-''' + ''.join(f'backend origin-{i}\n  {server}\n' for i in range(0 if tcp else hosts)))
-        self.process = Process(['/usr/sbin/haproxy', '-db', '-f', str(config)], cpu, folder / f'{label}.log')
+''' + ''.join(f'backend origin-{i}\n  {server}\n' for i in range(0 if tcp else setting.hosts)))
+        self.process = Process(['/usr/sbin/haproxy', '-db', '-f', str(config)], setting.cpu, folder / f'{label}.log')
         self.process.wait_for_port(self.port)
+
+
+class H2o(Contestant):
+    """h2o, whose HTTP/2 is the one to measure against."""
+
+    def __init__(self, origin, setting):
+        super().__init__('h2o', version_of(['/usr/bin/h2o', '--version'], r'h2o version (\S+)'))
+        certificate = setting.certificate
+        secured = f'''
+listen:
+  host: 127.0.0.1
+  port: {self.tls_port}
+  ssl:
+    certificate-file: {certificate.cert}
+    key-file: {certificate.key}''' if certificate else ''
+        hosts = '\n'.join(f'''  "{name}:{self.port if plain else self.tls_port}":
+    paths:
+      "/":
+        proxy.reverse.url: http://127.0.0.1:{origin.port}/'''
+                          for name in ['bench.local', *(host_name(i) for i in range(setting.hosts))]
+                          for plain in ([True, False] if certificate else [True]))
+        config = setting.folder / 'h2o.conf'
+        config.write_text(f'''user: root
+num-threads: 1
+num-ocsp-updaters: 1
+http2-idle-timeout: 3600
+http1-request-timeout: 3600
+ssl-session-resumption:
+  mode: ticket
+proxy.preserve-host: ON
+proxy.timeout.keepalive: 3600000
+proxy.emit-x-forwarded-headers: ON
+header.set: "Via: 1.1 h2o"
+listen:
+  host: 127.0.0.1
+  port: {self.port}{secured}
+hosts:
+{hosts}
+''')
+        self.process = Process(['/usr/bin/h2o', '-m', 'worker', '-c', str(config)], setting.cpu, setting.folder / 'h2o.log')
+        self.process.wait_for_port(self.port)
+
+    def check(self):
+        """It has no words for X-Real-IP, X-Forwarded-Host and X-Request-ID: it does a little less than the others."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
+        connection.request('GET', '/', headers={'Host': f'bench.local:{self.port}'})
+        answer = connection.getresponse()
+        if answer.status != 200 or len(answer.read()) != 128:
+            raise Failed(f'h2o answers with {answer.status}')
+        connection.close()
 
 
 class Floor(Contestant):
@@ -160,31 +249,38 @@ class Floor(Contestant):
 
     speaks_http = False
 
-    def __init__(self, binary, engine, label, origin, folder, cpu):
+    def __init__(self, binary, engine, label, origin, setting):
         super().__init__(label, f'{binary.name}, {engine}')
         self.process = Process([str(binary), '--listen', f'127.0.0.1:{self.port}', '--to', f'127.0.0.1:{origin.port}',
-                                '--cpu', str(cpu), '--io', engine], cpu, folder / f'{label}.log')
+                                '--cpu', str(setting.cpu), '--io', engine], setting.cpu,
+                               setting.folder / f'{label}.log')
         self.process.wait_for_port(self.port)
 
 
 class Penstock(Contestant):
-    def __init__(self, binary, engine, label, origin, hosts, folder, cpu):
+    def __init__(self, binary, engine, label, origin, setting):
         super().__init__(label, f'{version_of([str(binary), "--version"], r"^(.*)")}, {engine}')
         admin = free_port()
+        secured = ['--https', f'127.0.0.1:{self.tls_port}'] if setting.certificate else []
         self.process = Process([str(binary), '--http', f'127.0.0.1:{self.port}', '--admin', f'127.0.0.1:{admin}',
-                                '--workers', '1', '--pin', str(cpu), '--store', 'memory:', '--io', engine],
-                               cpu, folder / f'{label}.log')
+                                '--workers', '1', '--pin', str(setting.cpu), '--store', 'memory:', '--io', engine, *secured],
+                               setting.cpu, setting.folder / f'{label}.log')
         self.process.wait_for_port(admin)
         self.process.wait_for_port(self.port)
         api = http.client.HTTPConnection('127.0.0.1', admin, timeout=10)
-        for name in ['bench.local', *(host_name(i) for i in range(hosts))]:
-            route = {'vHost': name, 'backends': [{'hostname': '127.0.0.1', 'port': origin.port}]}
-            api.request('POST', '/api/v1/routes', json.dumps(route), {'Content-Type': 'application/json'})
-            answer = api.getresponse()
-            said = answer.read()
-            if answer.status != 201:
-                raise Failed(f'{label} refuses a route with {answer.status}: {said.decode(errors="replace")}')
+        for name in ['bench.local', *(host_name(i) for i in range(setting.hosts))]:
+            self.post(api, 'routes', {'vHost': name, 'backends': [{'hostname': '127.0.0.1', 'port': origin.port}]})
+        if setting.certificate:
+            self.post(api, 'certificates', {'domain': '*', 'cert': setting.certificate.cert.read_text(),
+                                            'key': setting.certificate.key.read_text()})
         api.close()
+
+    def post(self, api, what, value):
+        api.request('POST', f'/api/v1/{what}', json.dumps(value), {'Content-Type': 'application/json'})
+        answer = api.getresponse()
+        said = answer.read()
+        if answer.status != 201:
+            raise Failed(f'{self.label} refuses one of its {what} with {answer.status}: {said.decode(errors="replace")}')
 
 
 def build_of(path_and_label):
