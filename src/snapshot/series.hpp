@@ -80,8 +80,8 @@ class alignas(64) Series {
     Counts counts() const noexcept;
     const LatencyWindow& latencies() const noexcept { return latencies_; }
 
-    /// Never waits. Begun in the last `seconds` whole seconds (1..60) and the present one, as the clock of `now`
-    /// has them.
+    /// Never waits. Begun in the last `seconds` whole seconds (1..60) and the present one, as the
+    /// clock of `now` has them.
     std::uint64_t recent_requests(unsigned seconds, TimePoint now) const noexcept {
         const std::uint32_t present = moment_of(now).second;
         return begun_between(present - seconds, present);

@@ -26,6 +26,54 @@ bool adds_up(const Counts& counts) {
            counts.completed + counts.rejected + counts.aborted + counts.active + counts.queued;
 }
 
+/// What a worker does to its numbers, at random; `reads` are the reader's so far.
+void change_at_random(Series& series, const std::atomic<std::uint64_t>& reads) {
+    // It waits for a read now and then: however the two threads are scheduled, every read meets
+    // changes, and every reader a moment without any.
+    constexpr int changes_between_reads = 100;
+    std::mt19937 random(3);
+    int active = 0;
+    int queued = 0;
+    for (int i = 0; i < 400'000; ++i) {
+        if (i % changes_between_reads == 0) {
+            const std::uint64_t before = reads.load();
+            while (reads.load() == before) std::this_thread::yield();
+        }
+        switch (random() % 4) {
+            case 0:
+                series.begin(at(milliseconds(i / 10)));
+                ++active;
+                break;
+            case 1:
+                if (active > 0) {
+                    series.queue();
+                    --active;
+                    ++queued;
+                }
+                break;
+            case 2:
+                if (queued > 0) {
+                    series.dequeue();
+                    ++active;
+                    --queued;
+                }
+                break;
+            default:
+                if (active > 0) {
+                    series.end({.to = static_cast<Ending::To>(random() % 3),
+                                .status_class = 2,
+                                .bytes_out = 10});
+                    --active;
+                }
+        }
+    }
+    while (queued-- > 0) {
+        series.dequeue();
+        ++active;
+    }
+    while (active-- > 0) series.end({.status_class = 2, .bytes_out = 10});
+}
+
 }  // namespace
 
 TEST_CASE("each transition moves a request from one number to another") {
@@ -107,54 +155,11 @@ TEST_CASE("a set sums its workers, few or many, and makes only those that count"
 }
 
 TEST_CASE("under load every read of a worker's numbers adds up", "[threads]") {
-    // The writer waits for a read now and then: however the two threads are scheduled, every read
-    // meets changes, and every reader a moment without any.
-    constexpr int changes_between_reads = 100;
     Series series;
     std::atomic<std::uint64_t> reads{0};
     std::atomic<bool> done{false};
     std::thread writer([&] {
-        std::mt19937 random(3);
-        int active = 0;
-        int queued = 0;
-        for (int i = 0; i < 400'000; ++i) {
-            if (i % changes_between_reads == 0) {
-                const std::uint64_t before = reads.load();
-                while (reads.load() == before) std::this_thread::yield();
-            }
-            switch (random() % 4) {
-                case 0:
-                    series.begin(at(milliseconds(i / 10)));
-                    ++active;
-                    break;
-                case 1:
-                    if (active > 0) {
-                        series.queue();
-                        --active;
-                        ++queued;
-                    }
-                    break;
-                case 2:
-                    if (queued > 0) {
-                        series.dequeue();
-                        ++active;
-                        --queued;
-                    }
-                    break;
-                default:
-                    if (active > 0) {
-                        series.end({.to = static_cast<Ending::To>(random() % 3),
-                                    .status_class = 2,
-                                    .bytes_out = 10});
-                        --active;
-                    }
-            }
-        }
-        while (queued-- > 0) {
-            series.dequeue();
-            ++active;
-        }
-        while (active-- > 0) series.end({.status_class = 2, .bytes_out = 10});
+        change_at_random(series, reads);
         done.store(true);
     });
     std::uint64_t off = 0;
