@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@
 #include <openssl/safestack.h>
 #include <openssl/types.h>
 #include <penstock/result.hpp>
+
+#include "net/tls/openssl_ptr.hpp"
 
 namespace penstock::net::tls {
 
@@ -41,7 +44,8 @@ struct CertificateError {
         // of the OCSP response
         ocsp_malformed,
         ocsp_unsuccessful,  // the responder's own error
-        ocsp_foreign,       // says nothing of the leaf, or its signature is not the issuer's
+        ocsp_foreign,       // says nothing of the leaf, or not with its issuer's signature
+        ocsp_not_good,      // says that the leaf is revoked, or not known
         ocsp_not_current,
     };
     /// Which of what was given is to be mended.
@@ -62,15 +66,21 @@ class Certificate {
     static constexpr std::size_t key_kinds = 3;
     using Parsed = Result<std::shared_ptr<const Certificate>, CertificateError>;
 
+    /// In the place of `now`: nothing is too old or too new. For what was accepted once.
+    static constexpr std::time_t any_time = -1;
+
     /// PEM in, and optionally an OCSP response in DER. Checks: all of it parses, each certificate
     /// is issued by the next one, the key fits the leaf, keys and signatures are strong enough, the
     /// leaf has DNS names, nothing has expired at `now`.
     static Parsed parse(std::string_view chain_pem, std::string_view key_pem, std::time_t now,
                         std::string_view ocsp_der = {});
 
+    /// What is wrong with a key by itself: for an answer that names all faults though the chain has
+    /// one too.
+    static std::optional<CertificateError> fault_of_key(std::string_view key_pem);
+
     Certificate(const Certificate&) = delete;
     Certificate& operator=(const Certificate&) = delete;
-    ~Certificate();
 
     // Borrowed; chain(): what is sent after the leaf, which is not in it.
     X509* leaf() const noexcept { return leaf_.get(); }
@@ -93,21 +103,15 @@ class Certificate {
     /// SHA-256 of the leaf, lower-case hexadecimal, and its 32 raw bytes.
     const std::string& fingerprint() const noexcept { return fingerprint_; }
     std::string_view id() const noexcept { return {id_.data(), id_.size()}; }
-    /// "RSA 2048", "EC P-256", "Ed25519".
-    const std::string& key_description() const noexcept { return key_description_; }
+    int key_bits() const noexcept { return key_bits_; }
 
   private:
-    struct Free {
-        void operator()(X509* certificate) const noexcept;
-        void operator()(STACK_OF(X509) * chain) const noexcept;
-        void operator()(EVP_PKEY* key) const noexcept;
-    };
-
     Certificate() = default;
+    void describe();
 
-    std::unique_ptr<X509, Free> leaf_;
-    std::unique_ptr<STACK_OF(X509), Free> chain_;
-    std::unique_ptr<EVP_PKEY, Free> key_;
+    OpensslPtr<X509> leaf_;
+    OpensslPtr<STACK_OF(X509)> chain_;
+    OpensslPtr<EVP_PKEY> key_;
     KeyKind key_kind_{};
     std::vector<std::string> names_;
     std::string ocsp_response_;
@@ -117,7 +121,7 @@ class Certificate {
     std::time_t not_after_ = 0;
     std::string fingerprint_;
     std::array<char, 32> id_{};
-    std::string key_description_;
+    int key_bits_ = 0;
 };
 
 }  // namespace penstock::net::tls
