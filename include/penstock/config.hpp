@@ -81,6 +81,17 @@ struct SslConfig {
     bool operator==(const SslConfig&) const = default;
 };
 
+/// A certificate for a domain. One of each kind of key (RSA, ECDSA, EdDSA) stands beside the
+/// others; one of the same kind takes the earlier one's place.
+struct CertificateConfig {
+    std::string domain;  ///< exact, "*.suffix", or "*": for clients that nothing else fits
+    std::string cert;    ///< PEM chain, the domain's own first
+    std::string key;     ///< PEM, without passphrase; write-only
+    std::optional<std::string> ocsp;  ///< a response to be stapled: base64 of its DER
+
+    bool operator==(const CertificateConfig&) const = default;
+};
+
 /// A virtual host and what becomes of its requests.
 struct RouteConfig {
     std::string id;      ///< empty: a UUID is given

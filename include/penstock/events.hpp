@@ -1,4 +1,5 @@
-// What a running proxy tells of itself: its routes, and what becomes of their backends.
+// What a running proxy tells of itself: its routes and certificates, and what becomes of their
+// backends.
 //
 // Plain values of standard types. ProxyManager::on_event() hears all of them, as Event; each has a
 // type of its own, and the name that the log and the API give it:
@@ -38,6 +39,24 @@ struct RouteDeleted : RouteEvent {
     static constexpr std::string_view name = "route.deleted";
 };
 
+/// A certificate has been uploaded for a domain, has taken an earlier one's place, or the domain's
+/// have been removed. Those inside routes are told as changes of the route.
+struct CertificateEvent : EventMark {
+    std::string domain;
+    std::string key_kind;     ///< "RSA", "ECDSA" or "EdDSA"
+    std::string fingerprint;  ///< SHA-256, hexadecimal
+    std::chrono::system_clock::time_point not_after;
+};
+struct CertificateCreated : CertificateEvent {
+    static constexpr std::string_view name = "certificate.created";
+};
+struct CertificateChanged : CertificateEvent {
+    static constexpr std::string_view name = "certificate.changed";
+};
+struct CertificateDeleted : CertificateEvent {
+    static constexpr std::string_view name = "certificate.deleted";
+};
+
 /// A backend of a route; where its hostname is a name, one of the addresses behind it.
 struct BackendEvent : EventMark {
     std::string v_host;     ///< of its route
@@ -68,7 +87,8 @@ struct CircuitClosed : BackendEvent {
     static constexpr std::string_view name = "circuit.closed";
 };
 
-using Event = std::variant<RouteCreated, RouteChanged, RouteDeleted, BackendDead, BackendAlive,
+using Event = std::variant<RouteCreated, RouteChanged, RouteDeleted, CertificateCreated,
+                           CertificateChanged, CertificateDeleted, BackendDead, BackendAlive,
                            CircuitOpened, CircuitHalfOpened, CircuitClosed>;
 
 /// "route.created" and so on.

@@ -37,7 +37,7 @@ struct ProxyOptions {
     std::chrono::milliseconds drain_timeout{30'000};
 };
 
-/// The routes of a running proxy.
+/// The routes and certificates of a running proxy.
 class Router {
   public:
     /// Fails where the vHost, an alias or the id is taken, or a field is wrong (the message names
@@ -47,7 +47,14 @@ class Router {
     Result<void> set_route(const RouteConfig& route);
     /// Fails where there is no such route.
     Result<void> remove_route(std::string_view v_host);
-    /// All routes as they are now, by vHost.
+    /// Adds the certificate to those of its domain, or takes the place of one of the same kind of
+    /// key there: the next handshake uses it, connections go on. Fails where it does not parse, its
+    /// key does not fit, it has expired or is for other names (the message says which).
+    Result<void> add_certificate(const CertificateConfig& certificate);
+    /// All of the domain. Fails where it has none.
+    Result<void> remove_certificates(std::string_view domain);
+    /// All routes as they are now, by vHost; without their private keys. A route that is set again
+    /// without its key keeps it.
     std::vector<RouteConfig> routes() const;
 
   private:

@@ -270,7 +270,10 @@ void ControlThread::republish_changed() {
 
 std::vector<RouteConfig> ControlThread::copy_of_routes() const {
     std::vector<RouteConfig> copy;
-    for (const auto& [v_host, route] : configuration_->routes()) copy.push_back(route);
+    for (const auto& [v_host, route] : configuration_->routes()) {
+        copy.push_back(route);
+        if (copy.back().ssl) copy.back().ssl->key.clear();  // write-only
+    }
     return copy;
 }
 

@@ -1,7 +1,10 @@
+#include <ctime>
+
 #include <penstock/proxy_manager.hpp>
 
 #include "app/options.hpp"
 #include "app/proxy.hpp"
+#include "model/host_pattern.hpp"
 #include "model/route.hpp"
 #include "model/validate.hpp"
 
@@ -36,6 +39,9 @@ control::Configuration::Outcome refuse(model::FieldErrors errors) {
 control::Configuration::Outcome put(control::Configuration& configuration, const RouteConfig& route,
                                     bool may_replace) {
     model::Draft<RouteConfig> draft{.value = route, .errors = {}};
+    const auto v_host = model::canonical_host_pattern(route.v_host);
+    const RouteConfig* before = v_host ? configuration.find(*v_host) : nullptr;
+    if (before != nullptr && may_replace) model::inherit_secrets(draft.value, *before);
     model::check(draft);
     if (!draft.errors.empty()) return refuse(std::move(draft.errors));
     if (!may_replace && configuration.find(draft.value.v_host) != nullptr) {
@@ -83,6 +89,24 @@ Result<void> Router::remove_route(std::string_view v_host) {
         if (configuration.find(v_host) == nullptr)
             return refuse({{.pointer = "/vHost", .detail = "has no route"}});
         return configuration.remove(std::string(v_host));
+    });
+}
+
+Result<void> Router::add_certificate(const CertificateConfig& certificate) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        model::Draft<CertificateConfig> draft{.value = certificate, .errors = {}};
+        auto checked = control::check_certificate(draft, std::time(nullptr));
+        if (checked == nullptr) return refuse(std::move(draft.errors));
+        return configuration.put_certificate(draft.value, std::move(checked));
+    });
+}
+
+Result<void> Router::remove_certificates(std::string_view domain) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        const auto canonical = model::canonical_host_pattern(domain);
+        if (!canonical || configuration.certificates().find(*canonical) == nullptr)
+            return refuse({{.pointer = "/domain", .detail = "has no certificate"}});
+        return configuration.remove_certificates(*canonical);
     });
 }
 

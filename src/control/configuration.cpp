@@ -43,6 +43,10 @@ std::set<std::string> names_in(const RouteConfig& route) {
     return names;
 }
 
+Failure<Refusal> invalid(model::FieldErrors errors) {
+    return Failure{Refusal{http::Status::unprocessable_content, "", std::move(errors)}};
+}
+
 /// "Not yet": see Refusal::unknown_names.
 Failure<Refusal> later(std::vector<std::string> unknown_names) {
     Refusal refusal{http::Status::service_unavailable, "A name has not been looked up yet.", {}};
@@ -63,8 +67,20 @@ Configuration::Outcome Configuration::load() {
     if (!stored) {
         return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
     }
+    if (auto loaded = load_certificates(); !loaded) return Failure{std::move(loaded.error())};
     std::vector<RouteChange> changes;
-    for (const RouteConfig& route : *stored) changes.push_back(change_to(route));
+    for (const RouteConfig& route : *stored) {
+        changes.push_back(change_to(route));
+        if (!route.ssl) continue;
+        model::FieldErrors errors;
+        changes.back().certificate = check_ssl(route, "", net::tls::Certificate::any_time, errors);
+        if (!errors.empty()) {
+            return Failure{Refusal{http::Status::internal_server_error,
+                                   "The store's route is not what was put there.",
+                                   std::move(errors)}};
+        }
+    }
+    take_certificates(changes, {});
     const std::uint64_t epoch = publish(changes);
     for (RouteConfig& route : *stored) remember(std::move(route));
     return epoch;
@@ -79,12 +95,16 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     if (auto errors = conflicts_of(route); !errors.empty()) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
+    model::FieldErrors faults;
+    auto certificate = certificate_for(route, "", faults);
+    if (!faults.empty()) return invalid(std::move(faults));
     if (mode == Mode::check) return std::uint64_t{0};
     if (mode == Mode::apply) {
         if (auto names = unknown_names_of(std::span(&route, 1)); !names.empty())
             return later(std::move(names));
     }
-    const RouteChange change = change_to(route);
+    RouteChange change = change_to(route);
+    change.certificate = std::move(certificate);
     const auto event = difference(find(route.v_host), &route);
     auto outcome = commit(std::span(&change, 1));
     if (!outcome) return outcome;
@@ -113,6 +133,13 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     if (auto errors = model::find_conflicts(routes); !errors.empty()) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
+    std::map<std::string, CertificatePtr, std::less<>> certificates;
+    model::FieldErrors faults;
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        certificates[routes[i].v_host] =
+            certificate_for(routes[i], model::child_pointer("/routes", i), faults);
+    }
+    if (!faults.empty()) return invalid(std::move(faults));
     if (mode == Mode::check) return std::uint64_t{0};
     if (mode == Mode::apply) {
         if (auto names = unknown_names_of(routes); !names.empty()) return later(std::move(names));
@@ -123,6 +150,7 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     std::vector<RouteChange> changes;
     for (const auto& [v_host, route] : wanted) {
         changes.push_back(route == nullptr ? RouteChange{v_host, nullptr} : change_to(*route));
+        if (route != nullptr) changes.back().certificate = std::move(certificates[v_host]);
     }
     auto outcome = commit(changes);
     if (!outcome) return outcome;
@@ -267,7 +295,7 @@ std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& 
 }
 
 RouteChange Configuration::change_to(const RouteConfig& route) const {
-    return {route.v_host, &route, states_of(route)};
+    return {route.v_host, &route, states_of(route), certificates_.of_route(route.v_host)};
 }
 
 model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {
@@ -295,20 +323,22 @@ std::vector<std::string> Configuration::unknown_names_of(
     return {names.begin(), names.end()};
 }
 
-Configuration::Outcome Configuration::commit(std::span<const RouteChange> changes) {
+Configuration::Outcome Configuration::commit(std::span<const RouteChange> changes,
+                                             std::span<const CertificateChange> certificates) {
     if (!publisher_.has_room(changes.size())) {
         return Failure{Refusal{http::Status::service_unavailable,
                                "Requests under way hold too many old versions of routes.",
                                {}}};
     }
-    if (const auto committed = store_.commit(changes); !committed) {
+    if (const auto committed = store_.commit(changes, certificates); !committed) {
         return Failure{Refusal{http::Status::insufficient_storage, committed.error().message, {}}};
     }
+    take_certificates(changes, certificates);
     return publish(changes);
 }
 
 std::uint64_t Configuration::publish(std::span<const RouteChange> changes) {
-    const std::uint64_t epoch = publisher_.publish(changes);
+    const std::uint64_t epoch = publisher_.publish(changes, certificates_.table());
     if (!route_published_) return epoch;
     for (const RouteChange& change : changes) {
         if (change.config != nullptr)

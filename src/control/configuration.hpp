@@ -1,4 +1,4 @@
-// Configuration: the routes in force, and the only way to change them.
+// Configuration: the routes and certificates in force, and the only way to change them.
 //
 // Owned by the control thread. A change is checked against all other routes, committed to the
 // store, then published; the epoch it returns has passed when every worker serves it.
@@ -18,6 +18,7 @@
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
+#include "control/certificates.hpp"
 #include "control/event_bus.hpp"
 #include "control/names.hpp"
 #include "control/store/store.hpp"
@@ -47,7 +48,7 @@ class Configuration {
     using Outcome = Result<std::uint64_t, Refusal>;
     using Routes = std::map<std::string, RouteConfig, std::less<>>;
 
-    /// route.created, .changed and .deleted go to `events`, when they are in force.
+    /// What has been created, changed and deleted goes to `events`, when it is in force.
     Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events,
                   Names& names);
     Configuration(const Configuration&) = delete;
@@ -72,6 +73,18 @@ class Configuration {
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
                             Mode mode = Mode::apply);
     bool in_maintenance(const std::string& v_host, const Backend& backend) const;
+
+    /// Those that were uploaded.
+    const Certificates& certificates() const noexcept { return certificates_; }
+    /// Both come from check_certificate(). The next handshake uses it; connections go on.
+    Outcome put_certificate(const CertificateConfig& config, CertificatePtr certificate,
+                            Mode mode = Mode::apply);
+    /// All of the domain, which has some.
+    Outcome remove_certificates(const std::string& domain, Mode mode = Mode::apply);
+    /// The route's `ssl`, checked; null where it has none, and where something is wrong with it,
+    /// which is added to `errors` with pointers under `base`.
+    CertificatePtr certificate_for(const RouteConfig& route, std::string_view base,
+                                   model::FieldErrors& errors) const;
 
     /// Publishes the route anew because its backends' state has changed; nothing is stored. 0 where
     /// there is no such route, or no room (Publisher::has_room).
@@ -104,7 +117,11 @@ class Configuration {
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
     std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
-    Outcome commit(std::span<const snapshot::RouteChange> changes);
+    Result<void, Refusal> load_certificates();
+    Outcome commit(std::span<const snapshot::RouteChange> changes,
+                   std::span<const CertificateChange> certificates = {});
+    void take_certificates(std::span<const snapshot::RouteChange> routes,
+                           std::span<const CertificateChange> certificates);
     std::uint64_t publish(std::span<const snapshot::RouteChange> changes);
     /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
     void forget_marks(const std::string& v_host, const RouteConfig* route);
@@ -119,6 +136,7 @@ class Configuration {
     ControlEvents& events_;
     Names& names_;
     Routes routes_;
+    Certificates certificates_;
     Holders hosts_;  // vHosts and aliases
     Holders ids_;
     std::map<std::string, Marks> maintenance_;  // by vHost

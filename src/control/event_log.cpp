@@ -17,7 +17,7 @@ constexpr LogLevel level_of =
 EventLog::EventLog(ControlEvents& events) {
     subscriptions_ = events.subscribe_all([this](const auto& event) {
         using E = std::remove_cvref_t<decltype(event)>;
-        if constexpr (std::is_base_of_v<RouteEvent, E>)
+        if constexpr (std::is_base_of_v<RouteEvent, E> || std::is_base_of_v<CertificateEvent, E>)
             write(event, E::name);
         else if constexpr (std::is_same_v<E, BackendDead>)
             write(event, E::name, level_of<E>, event.reason);
@@ -28,6 +28,15 @@ EventLog::EventLog(ControlEvents& events) {
 
 void EventLog::write(const RouteEvent& event, std::string_view name) {
     log(LogLevel::debug, name, {{"event", event.sequence}, {"vhost", event.v_host}});
+}
+
+void EventLog::write(const CertificateEvent& event, std::string_view name) {
+    if (!has_room()) return;
+    log(LogLevel::info, name,
+        {{"event", event.sequence},
+         {"domain", event.domain},
+         {"key_kind", event.key_kind},
+         {"fingerprint", event.fingerprint}});
 }
 
 void EventLog::write(const BackendEvent& event, std::string_view name, LogLevel level,

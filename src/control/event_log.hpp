@@ -1,8 +1,9 @@
 // EventLog: a line of the process's log for each event of the control thread. A subscriber like any
 // other.
 //
-// Control thread only. What goes wrong with a backend is a warning, its return information, and a
-// change of a route a debug line (the API's audit lines tell who made it). Many backends may change
+// Control thread only. What goes wrong with a backend is a warning, its return information, a
+// change of a certificate too, and a change of a route a debug line (the API's audit lines tell who
+// made it). Many backends may change
 // at once, and one many times: past most_lines a second it says how many lines it has left out.
 #pragma once
 
@@ -27,6 +28,7 @@ class EventLog {
 
   private:
     void write(const RouteEvent& event, std::string_view name);
+    void write(const CertificateEvent& event, std::string_view name);
     void write(const BackendEvent& event, std::string_view name, LogLevel level,
                std::string_view reason);
     bool has_room();

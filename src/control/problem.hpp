@@ -1,8 +1,9 @@
 // Errors of the API as problem documents (RFC 9457): type, title, status, detail, and every bad
 // field.
 //
-// Pure functions, any thread. The type is always about:blank: the status says what kind of problem
-// it is, and `errors` where it lies.
+// Pure functions, any thread. The type is about:blank, the status says what kind of problem it is,
+// and `errors` where it lies. A single failure with a code of its own has a type of its own; among
+// several each carries its type itself.
 #pragma once
 
 #include <string_view>

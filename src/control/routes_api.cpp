@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/bytes.hpp"
 #include "control/backend_status.hpp"
+#include "control/paging.hpp"
 #include "control/preconditions.hpp"
 #include "control/problem.hpp"
 #include "model/host_pattern.hpp"
@@ -62,9 +62,13 @@ void inherit_ids(RouteConfig& route, const RouteConfig& before) {
 
 /// Checks the draft, makes the change where nothing speaks against it, and answers with the route.
 ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before) {
-    model::check(draft);
-    if (!draft.errors.empty()) return problem(draft.errors);
     RouteConfig& route = draft.value;
+    if (before != nullptr) model::inherit_secrets(route, *before);
+    model::check(draft);
+    model::FieldErrors faults;
+    call.configuration.certificate_for(route, "", faults);
+    model::add_new(draft.errors, std::move(faults));
+    if (!draft.errors.empty()) return problem(draft.errors);
     if (before != nullptr) inherit_ids(route, *before);
     model::complete_ids(route);
     if (auto failed = failed_precondition(call.request, tag_of(call, before))) return *failed;
@@ -114,17 +118,9 @@ ApiResponse refused(const Refusal& refusal) {
                                   : problem(refusal.errors);
 }
 
-Page page_of(const Call& call, std::uint64_t default_limit) {
-    const auto& routes = call.configuration.routes();
-    const auto after = call.query.find("after");
-    const auto limit = call.query.find("limit");
-    return {after == call.query.end() ? routes.begin() : routes.upper_bound(after->second),
-            limit == call.query.end() ? default_limit : *parse_decimal(limit->second)};
-}
-
 ApiResponse list_routes(const Call& call) {
     const auto& routes = call.configuration.routes();
-    auto [at, left] = page_of(call, UINT64_MAX);
+    auto [at, left] = page_of(call, routes, UINT64_MAX);
 
     std::string json = "[";
     for (; at != routes.end() && left > 0; ++at, --left) {

@@ -18,12 +18,6 @@ ApiResponse delete_route(const Call& call);
 /// The route that the path names, null where there is none; for backends_api too.
 const RouteConfig* route_of(const Call& call);
 ApiResponse no_such_route(const Call& call);
-/// What ?after= and ?limit= ask for: from there on, at most so many.
-struct Page {
-    Configuration::Routes::const_iterator at;
-    std::uint64_t left;
-};
-Page page_of(const Call& call, std::uint64_t default_limit);
 /// The answer to a change that the configuration refused.
 ApiResponse refused(const Refusal& refusal);
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "control/paging.hpp"
 #include "control/routes_api.hpp"
 #include "control/statistics.hpp"
 #include "model/json_writer.hpp"
@@ -173,7 +174,7 @@ void write_summary(std::string& out, const Statistics& statistics, const snapsho
 /// Returns how many routes there are in all.
 std::size_t write_page(Object& into, const Call& call, const Statistics& statistics) {
     const auto& routes = call.configuration.routes();
-    auto [at, left] = page_of(call, default_page);
+    auto [at, left] = page_of(call, call.configuration.routes(), default_page);
     left = std::min(left, largest_page);
     std::string& out = into.key("routes");
     out += '[';

@@ -23,6 +23,9 @@ struct FieldError {
     std::string pointer;
     std::string detail;
     FieldErrorKind kind = FieldErrorKind::invalid;
+    /// What tells this failure apart for machines ("certificate-expired"), a constant; empty: the
+    /// kind says enough.
+    std::string_view code{};
 
     bool operator==(const FieldError&) const = default;
 };

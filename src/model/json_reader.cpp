@@ -205,6 +205,12 @@ Backend read_backend(element value, const std::string& pointer, FieldErrors& err
     return backend;
 }
 
+CertificateConfig read_certificate(element value, const std::string& pointer, FieldErrors& errors) {
+    CertificateConfig certificate;
+    read(value, Place{pointer, errors}, certificate);
+    return certificate;
+}
+
 std::string_view kind_of(element value) noexcept {
     switch (value.type()) {
         case simdjson::dom::element_type::ARRAY:

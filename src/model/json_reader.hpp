@@ -18,6 +18,8 @@ namespace penstock::model {
 RouteConfig read_route(simdjson::dom::element value, const std::string& pointer,
                        FieldErrors& errors);
 Backend read_backend(simdjson::dom::element value, const std::string& pointer, FieldErrors& errors);
+CertificateConfig read_certificate(simdjson::dom::element value, const std::string& pointer,
+                                   FieldErrors& errors);
 
 /// "an object", "a string" … for messages about what stands where something else should.
 std::string_view kind_of(simdjson::dom::element value) noexcept;

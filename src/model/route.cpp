@@ -107,6 +107,10 @@ Drafted<Backend> draft_backend(std::string_view json) {
     return draft<Backend>(json, read_backend);
 }
 
+Drafted<CertificateConfig> draft_certificate(std::string_view json) {
+    return draft<CertificateConfig>(json, read_certificate);
+}
+
 Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view json) {
     std::string text;
     write_route(text, current);
@@ -117,6 +121,10 @@ Drafted<Backend> patch_backend(const Backend& current, std::string_view json) {
     std::string text;
     write_backend(text, current);
     return patch<Backend>(text, json, read_backend);
+}
+
+void inherit_secrets(RouteConfig& route, const RouteConfig& before) {
+    if (route.ssl && route.ssl->key.empty() && before.ssl) route.ssl->key = before.ssl->key;
 }
 
 void check(Draft<RouteConfig>& draft, std::string_view base) {

@@ -31,10 +31,15 @@ using Drafted = Result<Draft<T>, SyntaxError>;
 /// yet.
 Drafted<RouteConfig> draft_route(std::string_view json);
 Drafted<Backend> draft_backend(std::string_view json);
+Drafted<CertificateConfig> draft_certificate(std::string_view json);
 
 /// `current` with a merge patch applied.
 Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view patch);
 Drafted<Backend> patch_backend(const Backend& current, std::string_view patch);
+
+/// What answers never show, a client cannot send back: an `ssl` without its key keeps the key of
+/// the route before.
+void inherit_secrets(RouteConfig& route, const RouteConfig& before);
 
 /// Adds what validate() and find_unsupported() find, and brings names into canonical form.
 void check(Draft<RouteConfig>& draft, std::string_view base = "");

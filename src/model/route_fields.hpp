@@ -61,6 +61,13 @@ void visit_fields(Either<SslConfig> auto& ssl, auto&& visit) {
     visit.secret("key", ssl.key);
 }
 
+void visit_fields(Either<CertificateConfig> auto& certificate, auto&& visit) {
+    visit("domain", certificate.domain);
+    visit("cert", certificate.cert);
+    visit.secret("key", certificate.key);
+    visit("ocsp", certificate.ocsp);
+}
+
 void visit_fields(Either<RouteConfig> auto& route, auto&& visit) {
     visit("id", route.id);
     visit("vHost", route.v_host);

@@ -31,9 +31,7 @@ struct Unsupported {
 using Route = RouteConfig;
 
 constexpr std::array route_table{
-    Unsupported<Route>{"/autoHttps", changed<Route, &Route::auto_https>},
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
-    Unsupported<Route>{"/ssl", changed<Route, &Route::ssl>},
 };
 
 constexpr std::array backend_table{

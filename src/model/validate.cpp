@@ -260,6 +260,19 @@ FieldErrors validate(RouteConfig& route, std::string_view base) {
     return findings.take();
 }
 
+FieldErrors validate(CertificateConfig& certificate) {
+    Findings findings("");
+    if (certificate.domain.empty())
+        findings.add("/domain", "required: the host name, \"*.suffix\" or \"*\"");
+    else if (auto canonical = canonical_host_pattern(certificate.domain))
+        certificate.domain = std::move(canonical).value();
+    else
+        findings.add("/domain", std::move(canonical.error().message));
+    if (certificate.cert.empty()) findings.add("/cert", "required: PEM");
+    if (certificate.key.empty()) findings.add("/key", "required: PEM");
+    return findings.take();
+}
+
 void complete_ids(RouteConfig& route) {
     if (route.id.empty()) route.id = make_uuid();
     for (Backend& backend : route.backends) {

@@ -35,6 +35,9 @@ inline constexpr std::chrono::milliseconds longest_circuit_window{60'000};
 /// conflicts inside the route included.
 FieldErrors validate(RouteConfig& route, std::string_view base = "");
 
+/// The same for a certificate's domain, and that nothing is missing; PEM is not looked at.
+FieldErrors validate(CertificateConfig& certificate);
+
 /// Gives a UUID to the route and to each backend that has no id yet.
 void complete_ids(RouteConfig& route);
 

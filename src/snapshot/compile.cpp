@@ -84,6 +84,7 @@ std::unique_ptr<Route> compile(const RouteConfig& config, std::span<const Backen
     route->v_host = config.v_host;
     route->strategy = config.strategy;
     route->abort_on_close = config.abort_on_close;
+    route->auto_https = config.auto_https;
     route->connect_timeout = config.connect_timeout;
     route->response_timeout = config.response_timeout;
     route->timeout = config.timeout;

@@ -42,7 +42,8 @@ void Publisher::remove_reader(Reader& reader) {
     std::erase_if(readers_, [&](const auto& own) { return own.get() == &reader; });
 }
 
-std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
+std::uint64_t Publisher::publish(std::span<const RouteChange> changes,
+                                 std::shared_ptr<const CertificateTable> certificates) {
     PENSTOCK_ASSERT(has_room(changes.size()));
     Retired retired{epoch() + 1, nullptr, {}, {}};
     std::vector<HostTable::Edit> edits;
@@ -61,6 +62,7 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
         auto route = change.states.empty()
                          ? compile(*change.config, literal_states(*change.config), registry_)
                          : compile(*change.config, change.states, registry_);
+        route->certificate = change.certificate;
         route->slot = slots_.take();
         for (const std::string& key : route->keys) edits.push_back({key, route.get()});
         const bool fresh = routes_.emplace(change.v_host, std::move(route)).second;
@@ -68,6 +70,7 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes) {
     }
     auto next = std::make_unique<Snapshot>(*current_);
     next->hosts.apply(edits, retired.arrays);
+    if (certificates != nullptr) next->certificate_table = std::move(certificates);
     for (const auto& reader : readers_) reader->uses_.make_room(slots_.end());
 
     published_.snapshot.store(next.get());

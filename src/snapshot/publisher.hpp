@@ -17,6 +17,7 @@
 
 #include <penstock/config.hpp>
 
+#include "snapshot/certificates.hpp"
 #include "snapshot/compile.hpp"
 #include "snapshot/live_registry.hpp"
 #include "snapshot/reader.hpp"
@@ -32,6 +33,8 @@ struct RouteChange {
     const RouteConfig* config = nullptr;
     /// By place in the backends; empty: every hostname is an address, and none is in maintenance.
     std::vector<BackendState> states{};
+    /// That of `config->ssl`, checked; null: it has none.
+    CertificatePtr certificate{};
 };
 
 class Publisher {
@@ -70,9 +73,10 @@ class Publisher {
     bool has_room(std::size_t changes) const noexcept { return changes <= slots_.available(); }
 
     /// Publishes all changes at once; each vHost stands in them at most once, the hosts of the
-    /// outcome are unique, and there is room. Returns the epoch at whose passing every worker sees
-    /// them.
-    std::uint64_t publish(std::span<const RouteChange> changes);
+    /// outcome are unique, and there is room. `certificates` take the place of those before; null:
+    /// they stay. Returns the epoch at whose passing every worker sees all of it.
+    std::uint64_t publish(std::span<const RouteChange> changes,
+                          std::shared_ptr<const CertificateTable> certificates = nullptr);
 
     std::uint64_t epoch() const noexcept {
         return published_.epoch.load(std::memory_order_relaxed);

@@ -13,6 +13,7 @@
 #include <penstock/config.hpp>
 
 #include "net/address.hpp"
+#include "snapshot/certificates.hpp"
 #include "snapshot/field_edits.hpp"
 #include "snapshot/live_state.hpp"
 
@@ -35,6 +36,11 @@ struct Route {
     std::string v_host;
     BalancingStrategy strategy = BalancingStrategy::round_robin;
     bool abort_on_close = false;
+    /// Plain requests are sent to https once there is a certificate for their host.
+    bool auto_https = false;
+    /// Its own (`ssl`); null where it has none. Those that were uploaded for its names are found in
+    /// Snapshot::certificates().
+    CertificatePtr certificate;
     /// Requests in flight over all workers (the gate in `live` has the number); false: no limit.
     bool is_gated = false;
     std::chrono::milliseconds queue_timeout{};

@@ -238,9 +238,7 @@ def all_bad_fields(t):
 
 
 @cases([(f"a {name} that is not built yet is 422 'not supported yet'", fields, pointer) for name, fields, pointer in [
-    ("redirect", {"autoHttps": True}, "/autoHttps"),
     ("auth provider", {"authProvider": "x"}, "/authProvider"),
-    ("certificate", {"ssl": {"cert": "x", "key": "y"}}, "/ssl"),
     ("backend protocol", {"backends": [BACKEND | {"protocol": "h2"}]}, "/backends/0/protocol"),
     ("TLS to a backend", {"backends": [BACKEND | {"tls": True}]}, "/backends/0/tls")]])
 def not_built(t, fields, pointer):

@@ -9,8 +9,15 @@ class MemoryStore final : public Store {
   public:
     Result<std::vector<RouteConfig>> load() override { return std::vector<RouteConfig>(); }
 
-    /// Nothing to do: the routes in force are the only copy.
-    Result<void> commit(std::span<const snapshot::RouteChange>) override { return {}; }
+    Result<std::vector<CertificateConfig>> load_certificates() override {
+        return std::vector<CertificateConfig>();
+    }
+
+    /// Nothing to do: what is in force is the only copy.
+    Result<void> commit(std::span<const snapshot::RouteChange>,
+                        std::span<const CertificateChange>) override {
+        return {};
+    }
 };
 
 }  // namespace penstock::control

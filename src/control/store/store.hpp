@@ -5,14 +5,24 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
+#include "snapshot/certificates.hpp"
 #include "snapshot/publisher.hpp"
 
 namespace penstock::control {
+
+/// The certificate joins those of its domain, in the place of one of the same kind of key; or,
+/// where `config` is null, all of the domain's go.
+struct CertificateChange {
+    std::string domain;
+    const CertificateConfig* config = nullptr;
+    snapshot::CertificatePtr certificate;  // what `config` says, checked
+};
 
 class Store {
   public:
@@ -21,8 +31,12 @@ class Store {
     /// Every route as last committed.
     virtual Result<std::vector<RouteConfig>> load() = 0;
 
+    /// Every certificate outside routes as last committed, with its key.
+    virtual Result<std::vector<CertificateConfig>> load_certificates() = 0;
+
     /// All of the changes or none.
-    virtual Result<void> commit(std::span<const snapshot::RouteChange> changes) = 0;
+    virtual Result<void> commit(std::span<const snapshot::RouteChange> routes,
+                                std::span<const CertificateChange> certificates) = 0;
 };
 
 }  // namespace penstock::control

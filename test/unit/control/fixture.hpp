@@ -18,10 +18,17 @@ namespace penstock::control {
 class TestStore final : public Store {
   public:
     Result<std::vector<RouteConfig>> load() override { return stored; }
-    Result<void> commit(std::span<const snapshot::RouteChange> changes) override {
+    Result<std::vector<CertificateConfig>> load_certificates() override {
+        return stored_certificates;
+    }
+    Result<void> commit(std::span<const snapshot::RouteChange> changes,
+                        std::span<const CertificateChange> certificates) override {
         if (!failure.empty()) return Failure{Error{failure}};
         ++commits;
         last_commit.clear();
+        for (const auto& change : certificates) {
+            if (change.config != nullptr) last_key = change.config->key;
+        }
         for (const auto& change : changes) {
             last_commit.emplace_back(change.v_host, change.config != nullptr);
         }
@@ -29,6 +36,8 @@ class TestStore final : public Store {
     }
 
     std::vector<RouteConfig> stored;
+    std::vector<CertificateConfig> stored_certificates;
+    std::string last_key;  // of a certificate
     std::string failure;
     int commits = 0;
     std::vector<std::pair<std::string, bool>> last_commit;  // vHost, and whether it stays

@@ -285,9 +285,7 @@ TEST_CASE("a route has at most 1,000 backends and a bounded sum of weights", "[m
 TEST_CASE("what is not built yet is refused by name, and its default accepted", "[model]") {
     const auto unsupported = FieldErrorKind::unsupported;
     const auto [member, pointer] = GENERATE(table<std::string, std::string>({
-        {R"("autoHttps":true)", "/autoHttps"},
         {R"("authProvider":"x")", "/authProvider"},
-        {R"("ssl":{"cert":"c","key":"k"})", "/ssl"},
     }));
     CAPTURE(member);
     CHECK(pointers(with(member), unsupported) == Lines{pointer});
@@ -311,10 +309,10 @@ TEST_CASE("every field at its default is accepted", "[model]") {
 }
 
 TEST_CASE("all errors come at once, invalid ones not called unsupported as well", "[model]") {
-    CHECK(complaints(R"({"vHost":"a b","autoHttps":true,"timeout":5,"retries":99,"x":1})") ==
+    CHECK(complaints(R"({"vHost":"a b","authProvider":"p","timeout":5,"retries":99,"x":1})") ==
           Lines{R"(/timeout: a duration needs a unit: "5ms" or "5s"?)", "/x: unknown field",
                 "/vHost: white space or a control byte", "/retries: must be from 0 to 10",
-                "/autoHttps: not supported yet"});
+                "/authProvider: not supported yet"});
 }
 
 TEST_CASE("a patch changes what it names and resets what it nulls", "[model]") {
