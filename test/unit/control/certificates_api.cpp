@@ -22,21 +22,21 @@ Pair pair_for(const std::string& names, const MadeKey& key = MadeKey::ec()) {
     return {net::tls::issue(key, {.names = names}).pem(), key.pem()};
 }
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
     std::string json;
     model::write_string(json, text);
     return json;
 }
 
 std::string ssl_of(const Pair& pair) {
-    return R"("ssl":{"cert":)" + quoted(pair.cert) + R"(,"key":)" + quoted(pair.key) + "}";
+    return R"("ssl":{"cert":)" + as_json(pair.cert) + R"(,"key":)" + as_json(pair.key) + "}";
 }
 
 struct Fixture : ApiFixture {
     ApiResponse put(std::string_view domain, const Pair& pair, std::string_view query = "") {
         return ask("POST", certificates + std::string(query),
-                   R"({"domain":)" + quoted(domain) + R"(,"cert":)" + quoted(pair.cert) +
-                       R"(,"key":)" + quoted(pair.key) + "}");
+                   R"({"domain":)" + as_json(domain) + R"(,"cert":)" + as_json(pair.cert) +
+                       R"(,"key":)" + as_json(pair.key) + "}");
     }
     /// The fingerprint of what a client gets that asks for `sni`.
     std::string given(std::string_view sni) const {

@@ -20,7 +20,10 @@ RouteConfig route(const std::string& v_host, const std::string& id) {
 struct Fixture : ApiFixture {
     Fixture() {
         subscriptions = events.subscribe_all([this](const auto& event) {
-            heard.push_back(std::string(event.name) + " " + event.v_host + " " + event.id);
+            if constexpr (requires { event.domain; })
+                heard.push_back(std::string(event.name) + " " + event.domain);
+            else
+                heard.push_back(std::string(event.name) + " " + event.v_host + " " + event.id);
             sequences.push_back(event.sequence);
             told.push_back(event);
         });
