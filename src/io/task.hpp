@@ -49,20 +49,32 @@ struct TaskPromiseBase {
     [[noreturn]] void unhandled_exception() noexcept { std::abort(); }
 };
 
+/// What a task leaves behind for whoever awaits it.
+template <class T>
+struct TaskPromise : TaskPromiseBase {
+    std::optional<T> value;
+
+    template <class U>
+    void return_value(U&& result) {
+        value.emplace(std::forward<U>(result));
+    }
+    T take() { return std::move(*value); }
+};
+
+template <>
+struct TaskPromise<void> : TaskPromiseBase {
+    void return_void() noexcept {}
+    void take() noexcept {}
+};
+
 }  // namespace detail
 
 template <class T = void>
 class [[nodiscard]] Task {
   public:
-    struct promise_type : detail::TaskPromiseBase {
-        std::optional<T> value;
-
+    struct promise_type : detail::TaskPromise<T> {
         Task get_return_object() {
             return Task(std::coroutine_handle<promise_type>::from_promise(*this));
-        }
-        template <class U>
-        void return_value(U&& result) {
-            value.emplace(std::forward<U>(result));
         }
     };
 
@@ -76,43 +88,9 @@ class [[nodiscard]] Task {
     void await_suspend(std::coroutine_handle<> awaiter) noexcept {
         handle_.promise().continuation = awaiter;
     }
-    T await_resume() { return std::move(*handle_.promise().value); }
+    T await_resume() { return handle_.promise().take(); }
 
     /// For both() and spawn(): runs to the first suspension; true where that was the end.
-    bool start() noexcept {
-        handle_.resume();
-        return handle_.done();
-    }
-    detail::TaskPromiseBase& promise() noexcept { return handle_.promise(); }
-
-  private:
-    explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
-
-    std::coroutine_handle<promise_type> handle_;
-};
-
-template <>
-class [[nodiscard]] Task<void> {
-  public:
-    struct promise_type : detail::TaskPromiseBase {
-        Task get_return_object() {
-            return Task(std::coroutine_handle<promise_type>::from_promise(*this));
-        }
-        void return_void() noexcept {}
-    };
-
-    Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
-    Task& operator=(Task&&) = delete;
-    ~Task() {
-        if (handle_) handle_.destroy();
-    }
-
-    bool await_ready() noexcept { return start(); }
-    void await_suspend(std::coroutine_handle<> awaiter) noexcept {
-        handle_.promise().continuation = awaiter;
-    }
-    void await_resume() noexcept {}
-
     bool start() noexcept {
         handle_.resume();
         return handle_.done();
