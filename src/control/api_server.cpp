@@ -55,11 +55,11 @@ class Fields {
 
 /// Reads on for a moment, so that a refused client sees our answer before its bytes meet a closed
 /// socket.
-io::Task<void> linger(io::Socket& socket) {
-    socket.shutdown_send();
-    const TimePoint deadline = socket.ring().now() + linger_time;
+io::Task<void> linger(net::Stream& stream) {
+    stream.shutdown_send();
+    const TimePoint deadline = stream.ring().now() + linger_time;
     for (;;) {
-        io::Received received = co_await socket.receive(deadline, io::ReceiveSize::large);
+        io::Received received = co_await stream.receive(deadline, io::ReceiveSize::large);
         if (!received.block) co_return;
     }
 }
@@ -82,7 +82,7 @@ void ApiServer::start() {
 void ApiServer::stop() {
     stopping_ = true;
     listener_.interrupt();
-    connections_.for_each([](Connection& connection) { connection.socket.interrupt(ECANCELED); });
+    connections_.for_each([](Connection& connection) { connection.stream.interrupt(ECANCELED); });
 }
 
 io::Task<void> ApiServer::accept_all() {
@@ -109,7 +109,7 @@ io::Task<void> ApiServer::serve(int fd) {
     bool keep = true;
     while (keep && !stopping_) {
         if (!unread) {
-            io::Received received = co_await connection.socket.receive(ring_.now() + idle_time);
+            io::Received received = co_await connection.stream.receive(ring_.now() + idle_time);
             if (!received.block) break;
             unread = std::move(received.block);
         }
@@ -117,13 +117,13 @@ io::Task<void> ApiServer::serve(int fd) {
     }
     unread.reset();
     connection.unlink();
-    connection.socket.close();
+    connection.stream.close();
     --open_;
 }
 
 /// True where the next request may follow.
 io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread) {
-    MessageReader reader(connection.socket, Parser::Role::requests);
+    MessageReader reader(connection.stream, Parser::Role::requests);
     reader.give(std::move(unread));
     http::RequestHead request;
     const ReadResult read =
@@ -141,8 +141,8 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     }
     const bool keep = read.ok() && request.keep_alive && reader.body_ended() && !stopping_;
     const bool head_only = read.ok() && request.method == http::Method::head;
-    const bool sent = co_await send(connection.socket, response, head_only, keep);
-    if (sent && !keep) co_await linger(connection.socket);
+    const bool sent = co_await send(connection.stream, response, head_only, keep);
+    if (sent && !keep) co_await linger(connection.stream);
     unread = reader.take_leftover();
     co_return sent&& keep;
 }
@@ -151,7 +151,7 @@ io::Task<ApiResponse> ApiServer::respond(MessageReader& reader, const http::Requ
     if (request.framing.length > Api::most_body) co_return Api::body_too_large();
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
-        const int error = co_await reader.socket().send(&piece, 1, stall_time);
+        const int error = co_await reader.stream().send(&piece, 1, stall_time);
         static_cast<void>(error);  // reading the body will tell
     }
     const Body body = co_await read_body(reader);
@@ -194,7 +194,7 @@ io::Task<ApiServer::Body> ApiServer::read_body(MessageReader& reader) {
     co_return body;
 }
 
-io::Task<bool> ApiServer::send(io::Socket& socket, const ApiResponse& response, bool head_only,
+io::Task<bool> ApiServer::send(net::Stream& stream, const ApiResponse& response, bool head_only,
                                bool keep_alive) {
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nDate: {}\r\nCache-Control: no-store\r\n"
@@ -211,7 +211,7 @@ io::Task<bool> ApiServer::send(io::Socket& socket, const ApiResponse& response, 
     head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
     const bool with_body = has_content && !head_only && !response.body.empty();
     iovec pieces[2] = {http::h1::piece_of(head), http::h1::piece_of(response.body)};
-    const int error = co_await socket.send(pieces, with_body ? 2 : 1, stall_time);
+    const int error = co_await stream.send(pieces, with_body ? 2 : 1, stall_time);
     co_return error == 0;
 }
 

@@ -43,8 +43,8 @@ class ApiServer {
 
   private:
     struct Connection : ListNode<Connection> {
-        explicit Connection(io::Socket& s) noexcept : socket(s) {}
-        io::Socket& socket;
+        explicit Connection(io::Socket& socket) noexcept : stream(socket) {}
+        net::Stream stream;
     };
     struct Body {
         std::string bytes;
@@ -58,7 +58,7 @@ class ApiServer {
     io::Task<ApiResponse> respond(http::h1::MessageReader& reader,
                                   const http::RequestHead& request);
     io::Task<Body> read_body(http::h1::MessageReader& reader);
-    io::Task<bool> send(io::Socket& socket, const ApiResponse& response, bool head_only,
+    io::Task<bool> send(net::Stream& stream, const ApiResponse& response, bool head_only,
                         bool keep_alive);
 
     io::Ring& ring_;

@@ -25,14 +25,15 @@ bool met_itself(const io::Socket& socket) {
 io::Task<bool> HealthProbe::run() {
     auto made = ring_.connect_socket(target_.address.family());
     if (!made) co_return false;  // a want of ours; it is asked again in time
-    socket_ = *made;
+    io::Socket& socket = **made;
+    stream_.emplace(socket);
     const TimePoint deadline = ring_.now() + target_.timeout;
     const int error =
-        co_await socket_->connect(target_.address.data(), target_.address.size(), deadline);
-    bool lives = error == 0 && !met_itself(*socket_);
+        co_await socket.connect(target_.address.data(), target_.address.size(), deadline);
+    bool lives = error == 0 && !met_itself(socket);
     if (lives && target_.path) lives = co_await ask(deadline);
-    socket_->close();
-    socket_ = nullptr;
+    stream_->close();
+    stream_.reset();
     co_return lives;
 }
 
@@ -42,9 +43,9 @@ io::Task<bool> HealthProbe::ask(TimePoint deadline) {
         "Connection: close\r\n\r\n",
         *target_.path, target_.host);
     iovec piece = http::h1::piece_of(request_);
-    const int error = co_await socket_->send(&piece, 1, target_.timeout);
+    const int error = co_await stream_->send(&piece, 1, target_.timeout);
     if (error != 0) co_return false;
-    http::h1::MessageReader reader(*socket_, http::h1::Parser::Role::responses);
+    http::h1::MessageReader reader(*stream_, http::h1::Parser::Role::responses);
     http::ResponseHead response;
     for (int heads = 0; heads < most_interim; ++heads) {
         const http::h1::ReadResult read =
@@ -56,7 +57,7 @@ io::Task<bool> HealthProbe::ask(TimePoint deadline) {
 }
 
 void HealthProbe::interrupt() noexcept {
-    if (socket_ != nullptr) socket_->interrupt(ECANCELED);
+    if (stream_) stream_->interrupt(ECANCELED);
 }
 
 }  // namespace penstock::control

@@ -41,7 +41,7 @@ class HealthProbe {
     io::Ring& ring_;
     ProbeTarget target_;
     std::string request_;
-    io::Socket* socket_ = nullptr;
+    std::optional<net::Stream> stream_;
 };
 
 }  // namespace penstock::control

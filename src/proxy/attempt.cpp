@@ -78,12 +78,12 @@ io::Task<int> Attempt::reach(bool fresh, Duration limit) {
         }
         record_.connect = worker_.ring().now() - asked;
     }
-    reader_.emplace(connection_->socket(), http::h1::Parser::Role::responses);
+    reader_.emplace(connection_->stream(), http::h1::Parser::Role::responses);
     co_return 0;
 }
 
 void Attempt::interrupt(int error) noexcept {
-    if (connection_ != nullptr) connection_->socket().interrupt(error);
+    if (connection_ != nullptr) connection_->stream().interrupt(error);
 }
 
 void Attempt::finish(bool keep_alive) noexcept {
@@ -98,7 +98,7 @@ void Attempt::finish(bool keep_alive) noexcept {
 
 void Attempt::drop() noexcept {
     if (connection_ == nullptr) return;
-    connection_->socket().reset();
+    connection_->stream().reset();
     pool_.close(std::exchange(connection_, nullptr));
 }
 

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "http/h1/reader.hpp"
-#include "io/socket.hpp"
 #include "io/task.hpp"
 #include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
@@ -43,7 +42,7 @@ class Attempt {
     /// it. 0, or the errno of the failure.
     io::Task<int> reach(bool fresh, Duration limit);
     bool is_connected() const noexcept { return connection_ != nullptr; }
-    io::Socket& socket() noexcept { return connection_->socket(); }
+    net::Stream& stream() noexcept { return connection_->stream(); }
     http::h1::MessageReader& reader() noexcept { return *reader_; }
     const snapshot::Upstream& upstream() const noexcept { return upstream_; }
 

@@ -52,7 +52,7 @@ class Pieces {
 
 }  // namespace
 
-io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::string_view head,
+io::Task<Relayed> relay(http::h1::MessageReader& from, net::Stream& to, std::string_view head,
                         const BodyPiece& first, const RelayOptions& options) {
     io::Ring& ring = to.ring();
     BodyPiece piece = first;

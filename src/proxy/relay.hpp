@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "http/h1/reader.hpp"
-#include "io/socket.hpp"
 #include "io/task.hpp"
+#include "net/stream.hpp"
 
 namespace penstock::proxy {
 
@@ -53,7 +53,7 @@ struct RelayOptions {
 };
 
 /// Sends `head`, then the body that `from` is in the middle of, whose first piece is `first`.
-io::Task<Relayed> relay(http::h1::MessageReader& from, io::Socket& to, std::string_view head,
+io::Task<Relayed> relay(http::h1::MessageReader& from, net::Stream& to, std::string_view head,
                         const http::h1::BodyPiece& first, const RelayOptions& options);
 
 }  // namespace penstock::proxy

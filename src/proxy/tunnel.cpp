@@ -11,8 +11,8 @@ namespace penstock::proxy {
 namespace {
 
 struct Direction {
-    io::Socket& from;
-    io::Socket& to;
+    net::Stream& from;
+    net::Stream& to;
     io::BlockRef& read_ahead;
     TimePoint& last_activity;  // of both directions: a one-sided stream is not idle
     Duration idle_limit;
@@ -57,7 +57,7 @@ io::Task<void> pump(Direction& direction) {
 
 }  // namespace
 
-io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
+io::Task<void> tunnel(net::Stream& client, net::Stream& backend, io::BlockRef& from_client,
                       io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit,
                       TunnelTraffic& traffic) {
     TimePoint last_activity = client.ring().now();

@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "io/buffer_pool.hpp"
-#include "io/socket.hpp"
 #include "io/task.hpp"
+#include "net/stream.hpp"
 
 namespace penstock::proxy {
 
@@ -19,9 +19,9 @@ struct TunnelTraffic {
     std::uint64_t from_backend = 0;
 };
 
-/// `from_client` and `from_backend`: bytes that were read ahead. Both sockets are fit only for
+/// `from_client` and `from_backend`: bytes that were read ahead. Both streams are fit only for
 /// closing afterwards.
-io::Task<void> tunnel(io::Socket& client, io::Socket& backend, io::BlockRef& from_client,
+io::Task<void> tunnel(net::Stream& client, net::Stream& backend, io::BlockRef& from_client,
                       io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit,
                       TunnelTraffic& traffic);
 

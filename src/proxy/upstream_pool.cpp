@@ -8,7 +8,8 @@
 namespace penstock::proxy {
 
 void UpstreamConnection::on_unawaited_input(io::Socket&) {
-    if (is_linked()) pool_.close(this);  // while leased, the exchange reads what came
+    // While leased, the exchange reads what came.
+    if (is_linked() && !stream_.absorbed_input()) pool_.close(this);
 }
 
 UpstreamPool::~UpstreamPool() {
@@ -22,7 +23,7 @@ UpstreamConnection* UpstreamPool::lease() noexcept {
     UpstreamConnection& connection = idle_.back();
     connection.unlink();
     --idle_count_;
-    connection.socket().watch(nullptr);
+    connection.stream().watch(nullptr);
     return &connection;
 }
 
@@ -34,21 +35,21 @@ UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
 
 void UpstreamPool::give_back(UpstreamConnection* connection,
                              const snapshot::Route& route) noexcept {
-    io::Socket& socket = connection->socket();
-    if (idle_count_ >= route.pool_size || socket.has_pending() || socket.input_ended()) {
+    net::Stream& stream = connection->stream();
+    if (idle_count_ >= route.pool_size || stream.has_pending() || stream.input_ended()) {
         close(connection);
         return;
     }
     connection->reused_ = true;
     connection->idle_since_ = ring_.now();
-    socket.watch(connection);
+    stream.watch(connection);
     idle_.push_back(*connection);
     ++idle_count_;
     idle_limit_ = route.pool_idle;
     if (!timer_.is_armed()) ring_.timers().arm(timer_, ring_.now() + idle_limit_);
     // Last: an end that has come meanwhile closes the connection here and now.
-    socket.expect_input();
-    if (socket.has_pending() || socket.input_ended()) close(connection);
+    stream.expect_input();
+    if (stream.has_pending() || stream.input_ended()) close(connection);
 }
 
 void UpstreamPool::close(UpstreamConnection* connection) noexcept {
@@ -56,7 +57,7 @@ void UpstreamPool::close(UpstreamConnection* connection) noexcept {
         connection->unlink();
         --idle_count_;
     }
-    connection->socket().close();
+    connection->stream().close();
     connection->~UpstreamConnection();
     io::FramePool::release(connection, sizeof(UpstreamConnection));
     --total_;

@@ -11,6 +11,7 @@
 
 #include "base/intrusive_list.hpp"
 #include "io/ring.hpp"
+#include "net/stream.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -21,9 +22,9 @@ class UpstreamPool;
 class UpstreamConnection final : public ListNode<UpstreamConnection>, public io::SocketWatcher {
   public:
     UpstreamConnection(io::Socket& socket, UpstreamPool& pool) noexcept
-        : socket_(&socket), pool_(pool) {}
+        : stream_(socket), pool_(pool) {}
 
-    io::Socket& socket() noexcept { return *socket_; }
+    net::Stream& stream() noexcept { return stream_; }
     /// It has carried a request before: the backend may have closed it without our knowing yet.
     bool reused() const noexcept { return reused_; }
 
@@ -32,7 +33,7 @@ class UpstreamConnection final : public ListNode<UpstreamConnection>, public io:
   private:
     friend class UpstreamPool;
 
-    io::Socket* socket_;
+    net::Stream stream_;
     UpstreamPool& pool_;
     TimePoint idle_since_{};
     bool reused_ = false;

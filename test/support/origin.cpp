@@ -90,9 +90,9 @@ struct Server {
 /// One request's answer.
 class Answer {
   public:
-    Answer(Server& server, io::Socket& socket, MessageReader& reader,
+    Answer(Server& server, net::Stream& stream, MessageReader& reader,
            const http::RequestHead& request)
-        : server_(server), socket_(socket), reader_(reader), request_(request) {}
+        : server_(server), stream_(stream), reader_(reader), request_(request) {}
 
     io::Task<After> give() {
         const std::string_view path = request_.path.substr(0, request_.path.find('?'));
@@ -138,7 +138,7 @@ class Answer {
 
     io::Task<bool> send(const std::string& head, std::string_view body) {
         iovec pieces[2] = {http::h1::piece_of(head), http::h1::piece_of(body)};
-        const int error = co_await socket_.send(pieces, body.empty() ? 1 : 2, patience);
+        const int error = co_await stream_.send(pieces, body.empty() ? 1 : 2, patience);
         co_return error == 0;
     }
 
@@ -226,13 +226,13 @@ class Answer {
     }
 
     Server& server_;
-    io::Socket& socket_;
+    net::Stream& stream_;
     MessageReader& reader_;
     const http::RequestHead& request_;
 };
 
-io::Task<After> serve_one(Server& server, io::Socket& socket, io::BlockRef& unread) {
-    MessageReader reader(socket, Parser::Role::requests);
+io::Task<After> serve_one(Server& server, net::Stream& stream, io::BlockRef& unread) {
+    MessageReader reader(stream, Parser::Role::requests);
     reader.give(std::move(unread));
     http::RequestHead request;
     const http::h1::ReadResult read =
@@ -242,24 +242,24 @@ io::Task<After> serve_one(Server& server, io::Socket& socket, io::BlockRef& unre
     reader.start_body(request.framing);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
-        const int error = co_await socket.send(&piece, 1, patience);
+        const int error = co_await stream.send(&piece, 1, patience);
         if (error != 0) co_return After::close;
     }
-    Answer answer(server, socket, reader, request);
+    Answer answer(server, stream, reader, request);
     const After after = co_await answer.give();
     unread = reader.take_leftover();
     co_return after;
 }
 
 io::Task<void> serve(Server& server, int fd) {
-    io::Socket& socket = server.ring.adopt(fd);
+    net::Stream stream(server.ring.adopt(fd));
     io::BlockRef unread;
     for (;;) {
-        const After after = co_await serve_one(server, socket, unread);
-        if (after == After::reset) socket.reset_on_close();
+        const After after = co_await serve_one(server, stream, unread);
+        if (after == After::reset) stream.reset_on_close();
         if (after != After::keep) break;
     }
-    socket.close();
+    stream.close();
 }
 
 io::Task<void> accept_all(Server& server, io::Listener& listener) {

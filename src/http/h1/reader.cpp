@@ -71,7 +71,7 @@ ReadResult MessageReader::append_head(io::Received received) noexcept {
     }
     // A head in pieces is put together in one block: its views must not have gaps.
     const std::string_view more = received.block->filled();
-    if (!socket_.ring().buffers().make_room(block_, more.size()))
+    if (!stream_.ring().buffers().make_room(block_, more.size()))
         return refuse(Status::request_header_fields_too_large, "head too large");
     block_->append(more);
     return {};
@@ -105,7 +105,7 @@ io::Task<ReadResult> MessageReader::read_request(RequestHead& head, const HeadLi
         if (state == HeadState::complete) break;
         const ReadResult judged = judge_incomplete(limits);
         if (!judged.ok()) co_return judged;
-        io::Received received = co_await socket_.receive(deadline);
+        io::Received received = co_await stream_.receive(deadline);
         const ReadResult appended = append_head(std::move(received));
         if (!appended.ok()) co_return appended;
     }
@@ -133,7 +133,7 @@ io::Task<ReadResult> MessageReader::read_response(ResponseHead& head, Method met
         if (state == HeadState::complete) break;
         if (unread().size() > most_response_head)
             co_return refuse(Status::bad_gateway, "response head too large");
-        io::Received received = co_await socket_.receive(deadline);
+        io::Received received = co_await stream_.receive(deadline);
         const ReadResult appended = append_head(std::move(received));
         if (!appended.ok()) co_return appended;
     }
@@ -194,7 +194,7 @@ io::Task<BodyPiece> MessageReader::read_body(TimePoint deadline) {
     for (;;) {
         BodyPiece piece = body_at_hand();
         if (piece.last || !piece.data.empty() || !piece.result.ok()) co_return piece;
-        io::Received received = co_await socket_.receive(deadline, next_size());
+        io::Received received = co_await stream_.receive(deadline, next_size());
         if (received.error != 0) {
             piece.result = failure_of(received.error);
             co_return piece;

@@ -13,6 +13,7 @@
 #include "http/message.hpp"
 #include "io/socket.hpp"
 #include "io/task.hpp"
+#include "net/stream.hpp"
 
 namespace penstock::http::h1 {
 
@@ -43,10 +44,10 @@ struct BodyPiece {
 
 class MessageReader {
   public:
-    MessageReader(io::Socket& socket, Parser::Role role) noexcept
-        : socket_(socket), parser_(role) {}
+    MessageReader(net::Stream& stream, Parser::Role role) noexcept
+        : stream_(stream), parser_(role) {}
 
-    /// Bytes that were read from the socket before this reader was made.
+    /// Bytes that were read from the connection before this reader was made.
     void give(io::BlockRef block) noexcept { block_ = std::move(block); }
     bool has_leftover() const noexcept { return block_ && block_->begin < block_->end; }
     io::BlockRef take_leftover() noexcept;
@@ -72,7 +73,7 @@ class MessageReader {
     BodyPiece body_at_hand() noexcept;
     io::Task<BodyPiece> read_body(TimePoint deadline);
 
-    io::Socket& socket() noexcept { return socket_; }
+    net::Stream& stream() noexcept { return stream_; }
 
   private:
     enum class HeadState : std::uint8_t { incomplete, complete, malformed };
@@ -85,7 +86,7 @@ class MessageReader {
     BodyPiece decode() noexcept;
     io::ReceiveSize next_size() const noexcept;
 
-    io::Socket& socket_;
+    net::Stream& stream_;
     Parser parser_;
     HeadScanner scanner_;
     io::BlockRef head_block_;  // keeps the head's views alive while block_ moves on

@@ -24,6 +24,7 @@ struct OpensslFree {
     void operator()(OCSP_BASICRESP* p) const noexcept { OCSP_BASICRESP_free(p); }
     void operator()(OCSP_CERTID* p) const noexcept { OCSP_CERTID_free(p); }
     void operator()(OCSP_RESPONSE* p) const noexcept { OCSP_RESPONSE_free(p); }
+    void operator()(SSL* p) const noexcept { SSL_free(p); }
     void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
     void operator()(X509* p) const noexcept { X509_free(p); }
     void operator()(X509_STORE* p) const noexcept { X509_STORE_free(p); }

@@ -1,0 +1,96 @@
+// Session: one TLS connection over an io::Socket.
+//
+// OpenSSL never sees the socket: it reads from and writes to blocks of ours (a BIO without a
+// descriptor), so that both engines carry TLS, and a head and its body leave in one send. Belongs
+// to its socket's thread. As with the socket, at most one receives and one sends at a time; both
+// may wait at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <sys/uio.h>
+
+#include "io/buffer_pool.hpp"
+#include "io/socket.hpp"
+#include "io/task.hpp"
+#include "net/tls/certificate.hpp"
+
+namespace penstock::net::tls {
+
+class Session {
+  public:
+    /// `ssl` is to be told with SSL_set_accept_state or SSL_set_connect_state whose side it is.
+    Session(io::Socket& socket, OpensslPtr<SSL> ssl);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session();
+
+    /// Bytes that were received before there was a session.
+    void give(io::BlockRef received) noexcept { input_ = std::move(received); }
+
+    /// 0; EPROTO where it failed (the peer has been told why, and failure() says it), or the
+    /// socket's errno.
+    io::Task<int> handshake(TimePoint deadline);
+
+    /// As io::Socket has them. The peer's close_notify is its end; a FIN without one is ECONNRESET,
+    /// for anybody may have sent that (RFC 8446 section 6.1). EPROTO: the records make no sense.
+    io::Task<io::Received> receive(TimePoint deadline, io::ReceiveSize size);
+    io::Task<int> send(iovec* pieces, unsigned count, Duration stall_limit);
+
+    /// There is input that receive() would give without waiting, or not decrypted yet.
+    bool has_pending() const noexcept;
+    /// The peer's close_notify has been read, or the session has failed.
+    bool input_ended() const noexcept { return ended_ || failed_; }
+    /// Decrypts what the socket has received unasked. False: there are bytes for the application,
+    /// or the end. True: nothing but the protocol's own messages (tickets, key updates).
+    bool absorb_unasked() noexcept;
+
+    /// Tells the peer that no more will be sent; no waiting, and nothing where it cannot be taken
+    /// at once. No send may be under way.
+    void say_goodbye() noexcept;
+
+    /// The protocol agreed on (ALPN); empty: none.
+    std::string_view alpn() const noexcept;
+    bool was_resumed() const noexcept;
+    /// "TLSv1.3"
+    std::string_view version() const noexcept;
+    /// OpenSSL's words for why it failed; empty where it did not.
+    std::string_view failure() const noexcept { return failure_; }
+    SSL* native() const noexcept { return ssl_.get(); }
+
+    /// On the server's side: the certificate that stands for the name that was asked for.
+    void present(std::shared_ptr<const Certificate> certificate) noexcept {
+        certificate_ = std::move(certificate);
+    }
+    const Certificate* certificate() const noexcept { return certificate_.get(); }
+    /// What failure() will say, where OpenSSL only knows that it was told to fail; a literal.
+    void blame(const char* reason) noexcept { failure_ = reason; }
+    static Session& of(const SSL* ssl) noexcept;
+
+  private:
+    struct Bio;  // the callbacks that OpenSSL reads and writes with
+
+    enum class Step : std::uint8_t { done, wants_input, ended, failed };
+
+    Step judge(int result) noexcept;
+    io::Received decrypt(io::ReceiveSize size) noexcept;
+    int take_input(io::Received received) noexcept;
+    bool encrypt(iovec*& pieces, unsigned& count) noexcept;
+    bool encrypt_record(iovec*& pieces, unsigned& count, std::size_t most) noexcept;
+    io::Task<int> flush(Duration stall_limit);
+
+    io::Socket& socket_;
+    OpensslPtr<SSL> ssl_;
+    io::BlockRef input_;   // received, and not read by OpenSSL yet
+    io::BlockRef output_;  // written by OpenSSL, and not sent yet
+    std::shared_ptr<const Certificate> certificate_;
+    const char* failure_ = "";
+    bool established_ = false;
+    bool ended_ = false;
+    bool failed_ = false;
+    bool said_goodbye_ = false;
+};
+
+}  // namespace penstock::net::tls
