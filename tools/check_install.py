@@ -8,6 +8,8 @@ import http.server
 import os
 import pathlib
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -70,7 +72,10 @@ class Installed(unittest.TestCase):
         threading.Thread(target=backend.serve_forever, daemon=True).start()
         self.addCleanup(backend.server_close)
         self.addCleanup(backend.shutdown)
-        with subprocess.Popen([program, str(backend.server_port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        cert, key = self.root / 'cert.pem', self.root / 'key.pem'
+        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+            '-subj', '/CN=a.example', '-addext', 'subjectAltName=DNS:a.example', '-keyout', str(key), '-out', str(cert))
+        with subprocess.Popen([program, str(backend.server_port), cert, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as embedding:
             self.addCleanup(embedding.kill)
             url = re.search(r'http://\S+', embedding.stdout.readline())[0]
@@ -78,6 +83,12 @@ class Installed(unittest.TestCase):
             with urllib.request.urlopen(request, timeout=10) as answer:
                 self.assertEqual(answer.read(), b'backend')
                 self.assertIn('penstock', answer.headers['Via'])
+            port = re.search(r'127\.0\.0\.1:(\d+) https', embedding.stdout.readline())[1]
+            trusting = ssl.create_default_context(cafile=str(cert))
+            with socket.create_connection(('127.0.0.1', int(port)), timeout=10) as raw, \
+                    trusting.wrap_socket(raw, server_hostname='a.example') as secured:
+                secured.sendall(b'GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n')
+                self.assertTrue(secured.makefile('rb').read().endswith(b'backend'))
             embedding.stdin.close()
             self.assertEqual(embedding.wait(30), 0)
             self.assertIn('route.created a.example\n', embedding.stderr.read())

@@ -1,11 +1,14 @@
-// A program with a proxy inside. What asks for a.example goes to a port of this machine, until the
-// program's input ends. What the proxy tells of routes and backends goes to stderr.
+// A program with a proxy inside. What asks for a.example, over plain HTTP or TLS, goes to a port of
+// this machine, until the program's input ends. What the proxy tells of routes and backends goes to
+// stderr.
 //
 //   g++ -std=c++20 embed.cpp -o embed $(pkg-config --cflags --libs penstock)
-//   ./embed 3000
+//   ./embed 3000 chain.pem key.pem
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <variant>
 
@@ -31,12 +34,19 @@ void print(const penstock::Event& event) {
     }
 }
 
+std::string contents_of(const char* file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) return fail({"usage: embed PORT_OF_THE_BACKEND"});
+    if (argc != 4) return fail({"usage: embed PORT_OF_THE_BACKEND CHAIN_FILE KEY_FILE"});
 
-    penstock::ProxyManager proxy{penstock::ProxyOptions{.port = 0, .address = "127.0.0.1"}};
+    penstock::ProxyManager proxy{
+        penstock::ProxyOptions{.port = 0, .address = "127.0.0.1", .ssl_port = 0}};
     proxy.on_event(print);
     if (const auto started = proxy.start(); !started) return fail(started.error());
 
@@ -46,7 +56,13 @@ int main(int argc, char** argv) {
     route.backends.push_back({.hostname = "127.0.0.1", .port = port});
     if (const auto added = proxy.router().add_route(route); !added) return fail(added.error());
 
+    const auto secured = proxy.router().add_certificate(
+        {.domain = "a.example", .cert = contents_of(argv[2]), .key = contents_of(argv[3])});
+    if (!secured) return fail(secured.error());
+
     std::printf("curl -H 'Host: a.example' http://127.0.0.1:%u/\n", proxy.port());
+    std::printf("curl --cacert %s --connect-to a.example:443:127.0.0.1:%u https://a.example/\n",
+                argv[2], proxy.ssl_port());
     std::fflush(stdout);
     while (std::getchar() != EOF) {
     }

@@ -1,6 +1,6 @@
 // ProxyManager: the whole proxy inside another program (SPEC section 13).
 //
-//   penstock::ProxyManager proxy{{.port = 8080}};
+//   penstock::ProxyManager proxy{{.port = 8080, .ssl_port = 8443}};
 //   if (auto started = proxy.start(); !started) return fail(started.error().message);
 //   auto added = proxy.router().add_route({.v_host = "a.example", .backends = {{.hostname =
 //   "127.0.0.1", .port = 3000}}});
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ class Proxy;
 struct ProxyOptions {
     std::uint16_t port = 8080;  ///< plain HTTP; 0: a free one, see ProxyManager::port()
     std::string address = "0.0.0.0";
+    std::optional<std::uint16_t> ssl_port;  ///< TLS, on the same address; 0: a free one
     std::string admin;     ///< the REST API: "127.0.0.1:9080" or "unix:/path"; empty: none
     unsigned workers = 0;  ///< 0: one for each CPU that the process may use
     std::chrono::milliseconds drain_timeout{30'000};
@@ -93,6 +95,8 @@ class ProxyManager {
 
     /// After start(): the port that the first plain listener is bound to; 0 for a Unix socket.
     std::uint16_t port() const noexcept;
+    /// The same of the first listener for TLS; 0 where there is none.
+    std::uint16_t ssl_port() const noexcept;
     /// After start().
     Router& router() noexcept { return router_; }
 

@@ -39,6 +39,12 @@ Result<ListenOn> parse_listen(std::string_view text) {
     return ListenOn(*address);
 }
 
+Result<std::uint16_t> parse_port(std::string_view text) {
+    const auto port = parse_decimal(text, 65'535);
+    if (!port || *port == 0) return wrong("a port is wanted, 1 to 65535");
+    return static_cast<std::uint16_t>(*port);
+}
+
 Result<net::Address> parse_admin(std::string_view text) {
     const auto address = net::Address::parse_endpoint(text);
     if (!address) return wrong("ADDR:PORT or unix:PATH is wanted");

@@ -18,6 +18,7 @@
 namespace penstock::app {
 
 Result<ListenOn> parse_listen(std::string_view text);
+Result<std::uint16_t> parse_port(std::string_view text);
 Result<net::Address> parse_admin(std::string_view text);
 Result<net::Address> parse_resolver(std::string_view text);
 Result<net::Network> parse_network(std::string_view text);

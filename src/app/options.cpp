@@ -24,8 +24,6 @@ struct Unbuilt {
 
 /// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
 constexpr std::array unbuilt_flags{
-    Unbuilt{"--https", nullptr},
-    Unbuilt{"--https-public-port", nullptr},
     Unbuilt{"--admin-cert", nullptr},
     Unbuilt{"--admin-key", nullptr},
     Unbuilt{"--admin-client-ca", nullptr},
@@ -165,6 +163,16 @@ void describe_listening(CommandLine& line, Options& options) {
             return assign(options.http, text, "--http", &parse_listen);
         },
         "0.0.0.0:8080");
+    line.list(group, "--https", "ADDR",
+              "Listen here for TLS, as --http; certificates come through the API; repeatable",
+              [&](const std::string& text) {
+                  return assign(options.https, text, "--https", &parse_listen);
+              });
+    line.one(group, "--https-public-port", "PORT",
+             "The port to which autoHttps sends clients (default: the first --https port)",
+             [&](const std::string& text) {
+                 return assign(options.https_public_port, text, "--https-public-port", &parse_port);
+             });
     line.one(
         group, "--admin", "ADDR", "The REST API: a loopback ADDR:PORT, or unix:PATH",
         [&](const std::string& text) {

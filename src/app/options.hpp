@@ -31,6 +31,8 @@ using Pinning = std::variant<PinAuto, PinOff, std::vector<unsigned>>;  // or the
 
 struct Options {
     std::vector<ListenOn> http;
+    std::vector<ListenOn> https;
+    std::optional<std::uint16_t> https_public_port;  // empty: the first of https
     net::Address admin;
     std::vector<std::string> admin_hosts;
     std::optional<unsigned> workers;  // empty: one for each CPU that the process may use

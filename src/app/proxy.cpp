@@ -83,16 +83,18 @@ Result<io::Engine> Proxy::choose_engine() const {
 Result<void> Proxy::listen(std::size_t workers) {
     worker_listeners_.resize(workers);
     for (const ListenOn& where : options_.http) {
-        if (const auto* address = std::get_if<net::Address>(&where)) {
-            if (auto listening = listen_for_clients(*address, workers); !listening)
-                return listening;
-        } else {
-            client_listening_.push_back(
-                {.fd = std::get<int>(where), .unix_path = {}, .inherited = true});
-            for (auto& listeners : worker_listeners_) listeners.push_back(std::get<int>(where));
-        }
+        if (auto listening = listen_for_clients(where, false, workers); !listening)
+            return listening;
     }
     port_ = net::Address::local_of(client_listening_.front().fd).port();
+    const std::size_t plain = client_listening_.size();
+    for (const ListenOn& where : options_.https) {
+        if (auto listening = listen_for_clients(where, true, workers); !listening) return listening;
+    }
+    if (client_listening_.size() > plain)
+        ssl_port_ = net::Address::local_of(client_listening_[plain].fd).port();
+    if (ssl_port_ != 0) options_.proxy.https_public_port = ssl_port_;
+    if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
     if (options_.admin.family() == AF_UNSPEC) return {};
     auto fd = net::listen_on(options_.admin);
     if (!fd) return Failure{fd.error()};
@@ -102,19 +104,30 @@ Result<void> Proxy::listen(std::size_t workers) {
     return {};
 }
 
-Result<void> Proxy::listen_for_clients(const net::Address& address, std::size_t workers) {
+Result<void> Proxy::listen_for_clients(const ListenOn& where, bool is_tls, std::size_t workers) {
+    if (const auto* address = std::get_if<net::Address>(&where))
+        return listen_for_clients(*address, is_tls, workers);
+    const int fd = std::get<int>(where);
+    client_listening_.push_back({.fd = fd, .unix_path = {}, .inherited = true});
+    for (auto& listeners : worker_listeners_) listeners.push_back({.fd = fd, .is_tls = is_tls});
+    return {};
+}
+
+Result<void> Proxy::listen_for_clients(const net::Address& address, bool is_tls,
+                                       std::size_t workers) {
     if (address.family() == AF_UNIX) {  // no SO_REUSEPORT there: the workers share one socket
         auto fd = net::listen_on(address);
         if (!fd) return Failure{fd.error()};
         client_listening_.push_back({.fd = *fd, .unix_path = address.endpoint().substr(5)});
-        for (auto& listeners : worker_listeners_) listeners.push_back(*fd);
+        for (auto& listeners : worker_listeners_)
+            listeners.push_back({.fd = *fd, .is_tls = is_tls});
         return {};
     }
     auto group = net::listen_shared(address, workers);
     if (!group) return Failure{group.error()};
     for (std::size_t worker = 0; worker < workers; ++worker) {
         client_listening_.push_back({.fd = (*group)[worker], .unix_path = {}});
-        worker_listeners_[worker].push_back((*group)[worker]);
+        worker_listeners_[worker].push_back({.fd = (*group)[worker], .is_tls = is_tls});
     }
     return {};
 }
@@ -137,12 +150,14 @@ Result<void> Proxy::start_workers(io::Engine engine,
     publisher_.on_backend_gone([this](snapshot::BackendName backend) {
         for (auto& worker : workers_) worker->retire_backend(backend);
     });
+    net::tls::TicketSeed tickets = net::tls::TicketSeed::make(Clock::now());
     for (std::size_t i = 0; i < places.size(); ++i) {
         workers_.push_back(std::make_unique<proxy::Worker>(
             proxy::WorkerOptions{.index = static_cast<unsigned>(i),
                                  .cpu = places[i],
                                  .engine = engine,
                                  .listeners = worker_listeners_[i],
+                                 .tickets = tickets,
                                  .tell_control = control_.listener()},
             options_.proxy, *limits_, publisher_));
         if (auto started = workers_.back()->start(); !started) {

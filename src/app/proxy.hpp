@@ -34,6 +34,8 @@ class Proxy {
     std::vector<RouteConfig> routes();
     void on_event(ControlThread::Listener listener) { control_.on_event(std::move(listener)); }
     std::uint16_t port() const noexcept { return port_; }
+    /// 0: it does not listen for TLS.
+    std::uint16_t ssl_port() const noexcept { return ssl_port_; }
 
   private:
     /// A listening socket that ends with us, and with it the file of a Unix one.
@@ -45,7 +47,8 @@ class Proxy {
 
     Result<io::Engine> choose_engine() const;
     Result<void> listen(std::size_t workers);
-    Result<void> listen_for_clients(const net::Address& address, std::size_t workers);
+    Result<void> listen_for_clients(const ListenOn& where, bool is_tls, std::size_t workers);
+    Result<void> listen_for_clients(const net::Address& address, bool is_tls, std::size_t workers);
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
     void drain_workers(bool (*hurry)());
@@ -58,11 +61,13 @@ class Proxy {
     snapshot::Publisher publisher_;
     ControlThread control_;
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
-    std::vector<std::vector<int>> worker_listeners_;  // by worker; the fds are in client_listening_
+    std::vector<std::vector<proxy::ClientListener>>
+        worker_listeners_;  // by worker; the fds are in client_listening_
     std::vector<Listening> client_listening_;
     std::vector<Listening> admin_listening_;
     PidFile pid_file_;
     std::uint16_t port_ = 0;
+    std::uint16_t ssl_port_ = 0;
     bool running_ = false;
 };
 

@@ -21,6 +21,7 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     const auto address = net::Address::parse(chosen.address, chosen.port);
     if (!address) return Failure{Error{"not an address: " + chosen.address}};
     options.http = {*address};
+    if (chosen.ssl_port) options.https = {*net::Address::parse(chosen.address, *chosen.ssl_port)};
     options.admin = net::Address();
     if (!chosen.admin.empty()) {
         const auto admin = net::Address::parse_endpoint(chosen.admin);
@@ -70,6 +71,10 @@ void ProxyManager::stop(bool (*hurry)()) {
 void ProxyManager::on_event(std::function<void(const Event&)> callback) {
     proxy_->on_event(std::move(callback));
 }
+std::uint16_t ProxyManager::ssl_port() const noexcept {
+    return proxy_->ssl_port();
+}
+
 std::uint16_t ProxyManager::port() const noexcept {
     return proxy_->port();
 }

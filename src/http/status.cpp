@@ -14,6 +14,8 @@ std::string_view reason_phrase(Status status) noexcept {
             return "No Content";
         case Status::not_modified:
             return "Not Modified";
+        case Status::permanent_redirect:
+            return "Permanent Redirect";
         case Status::bad_request:
             return "Bad Request";
         case Status::unauthorized:
@@ -36,6 +38,8 @@ std::string_view reason_phrase(Status status) noexcept {
             return "URI Too Long";
         case Status::unsupported_media_type:
             return "Unsupported Media Type";
+        case Status::misdirected_request:
+            return "Misdirected Request";
         case Status::unprocessable_content:
             return "Unprocessable Content";
         case Status::request_header_fields_too_large:

@@ -25,7 +25,7 @@ io::Task<bool> ClientConnection::learn_peer() {
     const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
     net::ProxyHeader header;
     while (header.outcome == Outcome::incomplete) {
-        io::Received received = co_await socket_.receive(deadline);
+        io::Received received = co_await stream_.receive(deadline);
         if (!received.block) co_return false;
         if (!unread_) {
             unread_ = std::move(received.block);
@@ -49,6 +49,21 @@ io::Task<bool> ClientConnection::learn_peer() {
     co_return true;
 }
 
+io::Task<bool> ClientConnection::secure(net::tls::ServerContext& context) {
+    std::unique_ptr<net::tls::Session> session = context.accept(stream_.socket());
+    if (session == nullptr) co_return false;
+    // Behind a PROXY header its first bytes may have come already.
+    if (unread_) session->give(std::move(unread_));
+    stream_.secure(std::move(session));
+    const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
+    const int error = co_await stream_.session().handshake(deadline);
+    if (error == EPROTO) {
+        log(LogLevel::debug, "TLS handshake failed",
+            {{"peer", peer_.host()}, {"reason", stream_.session().failure()}});
+    }
+    co_return error == 0;
+}
+
 io::Task<void> ClientConnection::serve() {
     io::Ring& ring = worker_.ring();
     const Settings& settings = worker_.settings();
@@ -56,7 +71,7 @@ io::Task<void> ClientConnection::serve() {
     AfterExchange after = AfterExchange::keep;
     while (after == AfterExchange::keep && !(worker_.draining() && !unread_)) {
         if (!unread_) {
-            io::Received received = co_await socket_.receive(ring.now() + patience);
+            io::Received received = co_await stream_.receive(ring.now() + patience);
             if (!received.block) break;  // left, idle for too long, or being drained
             unread_ = std::move(received.block);
         }
@@ -64,31 +79,31 @@ io::Task<void> ClientConnection::serve() {
         patience = settings.idle_timeout;
     }
     if (after == AfterExchange::linger) co_await linger();
-    if (after == AfterExchange::reset) socket_.reset_on_close();
+    if (after == AfterExchange::reset) stream_.reset_on_close();
     unread_.reset();
-    socket_.close();
+    stream_.close();
 }
 
 io::Task<void> ClientConnection::linger() {
     // A close() with unread bytes makes the kernel send RST, and the client might lose our answer
     // to it.
-    socket_.shutdown_send();
+    stream_.shutdown_send();
     const TimePoint deadline = worker_.ring().now() + linger_time;
     std::size_t drained = 0;
     while (drained < linger_bytes) {
-        io::Received received = co_await socket_.receive(deadline);
+        io::Received received = co_await stream_.receive(deadline);
         if (!received.block) co_return;
         drained += received.block->filled().size();
     }
 }
 
 void ClientConnection::drain() noexcept {
-    if (exchange_ == nullptr) socket_.interrupt(ECANCELED);
+    if (exchange_ == nullptr) stream_.interrupt(ECANCELED);
 }
 
 void ClientConnection::abort(int error) noexcept {
     if (exchange_ != nullptr) exchange_->abort(error);
-    socket_.interrupt(error);
+    stream_.interrupt(error);
 }
 
 }  // namespace penstock::proxy

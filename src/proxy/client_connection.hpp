@@ -7,12 +7,10 @@
 #include "base/intrusive_list.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/task.hpp"
+#include "net/stream.hpp"
+#include "net/tls/server_context.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/peer.hpp"
-
-namespace penstock::io {
-class Socket;
-}
 
 namespace penstock::proxy {
 
@@ -21,11 +19,14 @@ class Worker;
 class ClientConnection : public ListNode<ClientConnection> {
   public:
     ClientConnection(Worker& worker, io::Socket& socket, const Peer& peer) noexcept
-        : worker_(worker), socket_(socket), peer_(peer) {}
+        : worker_(worker), stream_(socket), peer_(peer) {}
 
     /// With --proxy-protocol, before serve(): whose connection a trusted proxy relays. False where
     /// it does not say, which closes the connection.
     io::Task<bool> learn_peer();
+    /// On a listener for TLS, before serve(): the handshake, within --header-timeout. False where
+    /// it failed, which closes the connection.
+    io::Task<bool> secure(net::tls::ServerContext& context);
     /// Serves until the connection ends. The worker then forgets it.
     io::Task<void> serve();
 
@@ -35,7 +36,7 @@ class ClientConnection : public ListNode<ClientConnection> {
     void abort(int error) noexcept;
 
     Worker& worker() noexcept { return worker_; }
-    io::Socket& socket() noexcept { return socket_; }
+    net::Stream& stream() noexcept { return stream_; }
     const Peer& peer() const noexcept { return peer_; }
 
   private:
@@ -44,7 +45,7 @@ class ClientConnection : public ListNode<ClientConnection> {
     io::Task<void> linger();
 
     Worker& worker_;
-    io::Socket& socket_;
+    net::Stream stream_;
     Peer peer_;
     io::BlockRef unread_;           // what has come and no exchange has taken
     Exchange* exchange_ = nullptr;  // the one under way

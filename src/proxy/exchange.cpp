@@ -40,7 +40,7 @@ Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
     : client_(client),
       worker_(client.worker()),
       unread_(unread),
-      client_reader_(client.socket(), Parser::Role::requests),
+      client_reader_(client.stream(), Parser::Role::requests),
       identity_(request_, client.peer(), worker_.settings(), worker_.random()),
       admission_(worker_.ring()),
       kept_(worker_.ring().buffers()) {
@@ -55,7 +55,7 @@ Exchange::~Exchange() {
     attempt_.reset();  // while its route is held
     admission_.release();
     client_.exchange_ = nullptr;
-    client_.socket().watch(nullptr);
+    client_.stream().watch(nullptr);
     worker_.ring().timers().disarm(route_timer_);
     if (route_ != nullptr) worker_.snapshots().release(*route_);
 }
@@ -66,12 +66,12 @@ io::Task<AfterExchange> Exchange::run() {
     const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
     const ReadResult read =
         co_await client_reader_.read_request(request_, worker_.settings().head, deadline);
-    client_.socket().watch(this);
+    client_.stream().watch(this);
     request_readable_ = read.ok();
     started_ = worker_.ring().now();
     if (!read.ok()) {
         unreadable(read);
-    } else if (client_.socket().input_error() != 0) {
+    } else if (client_.stream().input_error() != 0) {
         client_gone_ = true;  // reset before anyone watched
     } else if (accept_request()) {
         client_reader_.start_body(request_.framing);
@@ -87,7 +87,7 @@ io::Task<AfterExchange> Exchange::run() {
 
 /// Finds the route and checks what needs no backend; false with failure_ set where the answer is
 /// ours.
-bool Exchange::accept_request() noexcept {
+bool Exchange::accept_request() {
     const Settings& settings = worker_.settings();
     if (request_.method == Method::connect || request_.method == Method::trace) {
         fail(refusal(Status::method_not_allowed, "CONNECT and TRACE are not forwarded"));
@@ -100,7 +100,12 @@ bool Exchange::accept_request() noexcept {
     }
     worker_.snapshots().hold(*route_);
     worker_.tracker().received(*route_, worker_.ring().now());
-    if (came_from_us(request_, settings.node_name)) {
+    if (is_misdirected()) {
+        fail(refusal(Status::misdirected_request,
+                     "this connection's certificate is not for this host"));
+    } else if (wants_https()) {
+        redirect_to_https();
+    } else if (came_from_us(request_, settings.node_name)) {
         fail(refusal(Status::loop_detected, "the request has passed here before"));
     } else if (max_forwards(request_) == std::uint64_t{0}) {
         // RFC 9110 section 7.6.2: the request ends here, and OPTIONS is ours to answer.
@@ -110,10 +115,44 @@ bool Exchange::accept_request() noexcept {
               "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n"});
     } else if (route_->max_body_bytes != 0 && request_.framing.length > route_->max_body_bytes) {
         fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
-    } else if (route_->abort_on_close && client_.socket().input_ended()) {
+    } else if (route_->abort_on_close && client_.stream().input_ended()) {
         client_gone_ = true;
     }
     return !failure_ && !client_gone_;
+}
+
+bool Exchange::is_secured() const noexcept {
+    return client_.stream().is_secured();
+}
+
+/// RFC 9110 section 15.5.20: a client that reuses its connection for a name which the connection's
+/// certificate does not cover, and which has one of its own, is to open another.
+bool Exchange::is_misdirected() const noexcept {
+    if (!is_secured()) return false;
+    const net::tls::Certificate* const shown = client_.stream().session().certificate();
+    const auto& certificates = worker_.snapshots().current()->certificates();
+    return shown != nullptr && !shown->covers(request_.host()) &&
+           certificates.find_own(request_.host()) != nullptr;
+}
+
+/// By autoHttps, once the name has a certificate. What a trusted proxy took over TLS is secure
+/// already.
+bool Exchange::wants_https() const noexcept {
+    if (!route_->auto_https || is_secured()) return false;
+    if (believed(request_, client_.peer(), http::FieldId::x_forwarded_proto) == "https")
+        return false;
+    return worker_.snapshots().current()->certificates().find_own(request_.host()) != nullptr;
+}
+
+void Exchange::redirect_to_https() {
+    const std::uint16_t port = worker_.settings().https_public_port;
+    const std::string_view path = request_.path.starts_with('/') ? request_.path : "/";
+    location_ = "Location: https://";
+    location_ += request_.host();
+    if (port != 443) location_ += ':' + std::to_string(port);
+    location_ += path;
+    location_ += "\r\n";
+    fail({Status::permanent_redirect, {}, "this host is served over https", location_});
 }
 
 /// Waits for its turn, then brings the request to a backend and its answer back.
@@ -133,7 +172,7 @@ io::Task<void> Exchange::forward() {
 
 /// In the route's queue. Nothing more of the request is read, but its client's leaving is seen.
 io::Task<bool> Exchange::wait_turn() {
-    io::Socket& client = client_.socket();
+    net::Stream& client = client_.stream();
     client.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
     if (!snapshot::takes_requests(*route_, worker_.ring().now()))
@@ -156,7 +195,12 @@ io::Task<bool> Exchange::wait_turn() {
 io::Task<void> Exchange::reach_backend() {
     upgrade_ = allowed_upgrade(request_, *route_);
     HeadBuffer head(worker_.ring().buffers());
-    write_upstream_head(head, request_, {worker_.settings(), *route_, identity_, upgrade_});
+    write_upstream_head(head, request_,
+                        {.settings = worker_.settings(),
+                         .route = *route_,
+                         .identity = identity_,
+                         .upgrade = upgrade_,
+                         .scheme = is_secured() ? "https" : "http"});
     if (head.overflowed()) {
         fail(refusal(Status::request_header_fields_too_large,
                      "the head is too large to be forwarded"));
@@ -269,12 +313,13 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .keep_alive = client_keeps_,
                         .client_is_1_0 = request_.minor_version == 0,
                         .without_body = request_.method == Method::head,
+                        .strict_transport = route_ != nullptr && route_->auto_https && is_secured(),
                         .edits = route_ != nullptr ? &route_->response_edits : nullptr,
                         .identity = &identity_});
     response_started_ = true;
     status_ = static_cast<std::uint16_t>(http::code(response.status));
     iovec piece = http::h1::piece_of(out.bytes());
-    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
+    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
     response_whole_ = error == 0;
     client_gone_ = error != 0;
     if (response_whole_) bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
@@ -424,7 +469,7 @@ void Exchange::on_timeout(io::Timer& timer) {
 void Exchange::abort(int error) noexcept {
     if (abort_error_ == 0) abort_error_ = error;
     sending_stopped_ = true;
-    client_.socket().cancel_receive(error);
+    client_.stream().cancel_receive(error);
     admission_.abandon();
     if (attempt_) attempt_->interrupt(error);
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "http/h1/reader.hpp"
 #include "http/h1/writer.hpp"
@@ -51,7 +52,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
 
   private:
     /// The request's phases.
-    bool accept_request() noexcept;
+    bool accept_request();
     io::Task<void> forward();
     io::Task<bool> wait_turn();
     io::Task<void> reach_backend();
@@ -80,6 +81,10 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     void tell_ended() noexcept;
     snapshot::ErrorKind error_kind() const noexcept;
     bool may_keep_client() const noexcept;
+    bool is_secured() const noexcept;
+    bool is_misdirected() const noexcept;
+    bool wants_https() const noexcept;
+    void redirect_to_https();
     void fail(const OwnResponse& failure) noexcept;
     void unreadable(const http::h1::ReadResult& read) noexcept;
     void await_response_from_now() noexcept;
@@ -111,6 +116,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     KeptBody kept_;
     http::ResponseHead response_;
 
+    std::string location_;                // of a redirect
     std::optional<OwnResponse> failure_;  // to be answered, unless the response has begun
     RouteTimer route_timer_{*this};
     TimePoint started_{};     // the head was there

@@ -66,7 +66,7 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
     }
     if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
     const Relayed relayed =
-        co_await relay(client_reader_, attempt_->socket(), head.bytes(), next_piece(), options);
+        co_await relay(client_reader_, attempt_->stream(), head.bytes(), next_piece(), options);
     attempt_->sent(client_reader_.body_bytes_read());
     request_relayed(relayed);
 }
@@ -107,7 +107,7 @@ void Exchange::request_relayed(const Relayed& relayed) noexcept {
 
 void Exchange::await_response_from_now() noexcept {
     response_deadline_ = worker_.ring().now() + response_limit();
-    if (!final_head_read_) attempt_->socket().set_receive_deadline(response_deadline_);
+    if (!final_head_read_) attempt_->stream().set_receive_deadline(response_deadline_);
 }
 
 // --- towards the client ---
@@ -143,7 +143,7 @@ io::Task<void> Exchange::receive_response() {
 
 void Exchange::stop_sending() noexcept {
     sending_stopped_ = true;
-    client_.socket().cancel_receive(ECANCELED);
+    client_.stream().cancel_receive(ECANCELED);
     attempt_->interrupt(ECANCELED);
 }
 
@@ -168,7 +168,7 @@ io::Task<void> Exchange::pass_interim() {
         head, response_,
         {.settings = worker_.settings(), .route = *route_, .identity = identity_, .date = {}});
     iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
+    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
     if (error != 0) abort(error);
 }
 
@@ -189,7 +189,8 @@ io::Task<void> Exchange::answer() {
                        .date = worker_.date(),
                        .chunked = chunked_to_client_,
                        .keep_alive = client_keeps_,
-                       .client_is_1_0 = is_1_0});
+                       .client_is_1_0 = is_1_0,
+                       .strict_transport = route_->auto_https && is_secured()});
     if (head.overflowed()) {
         fail(refusal(Status::bad_gateway, "the response head is too large to be forwarded"));
         co_return;
@@ -206,7 +207,7 @@ io::Task<void> Exchange::answer() {
                                .stall_limit = worker_.settings().body_timeout,
                                .observer = this};
     const Relayed relayed =
-        co_await relay(attempt_->reader(), client_.socket(), head.bytes(), first, options);
+        co_await relay(attempt_->reader(), client_.stream(), head.bytes(), first, options);
     response_whole_ = relayed.end == RelayEnd::complete;
     bytes_out_ = attempt_->reader().body_bytes_read();
     if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
@@ -224,16 +225,16 @@ io::Task<void> Exchange::switch_protocols() {
     response_started_ = true;
     status_ = response_.status;
     iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.socket().send(&piece, 1, worker_.settings().body_timeout);
+    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
     if (error != 0) co_return;
     response_whole_ = true;
     io::BlockRef from_client = client_reader_.take_leftover();
     io::BlockRef from_backend = attempt_->reader().take_leftover();
-    client_.socket().watch(nullptr);
+    client_.stream().watch(nullptr);
     worker_.ring().timers().disarm(
         route_timer_);  // it bounds the request; the tunnel has its own limit
     TunnelTraffic traffic;
-    co_await tunnel(client_.socket(), attempt_->socket(), from_client, from_backend,
+    co_await tunnel(client_.stream(), attempt_->stream(), from_client, from_backend,
                     route_->tunnel_idle, worker_.settings().body_timeout, traffic);
     tunnel_in_ = traffic.from_client;
     bytes_out_ = traffic.from_backend;

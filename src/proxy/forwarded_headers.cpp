@@ -35,7 +35,7 @@ void write_origin_of_request(HeadBuffer& out, const http::RequestHead& request,
     if (!edits.covers(FieldId::x_real_ip)) out.append_field("X-Real-IP", identity.client());
     if (!edits.covers(FieldId::x_forwarded_proto)) {
         const std::string_view proto = believed(request, peer, FieldId::x_forwarded_proto);
-        out.append_field("X-Forwarded-Proto", proto.empty() ? "http" : proto);
+        out.append_field("X-Forwarded-Proto", proto.empty() ? context.scheme : proto);
     }
     if (!edits.covers(FieldId::x_forwarded_host)) {
         const std::string_view host = believed(request, peer, FieldId::x_forwarded_host);
@@ -62,6 +62,15 @@ void write_host(HeadBuffer& out, const http::RequestHead& request, const Request
     } else if (absolute_form) {
         out.append_field("Host", request.authority);
     }
+}
+
+constexpr std::string_view strict_transport = "strict-transport-security";
+
+bool has_strict_transport(const http::FieldList& fields) noexcept {
+    for (const auto& entry : fields) {
+        if (equals_lower(fields.name(entry), strict_transport)) return true;
+    }
+    return false;
 }
 
 void write_via(HeadBuffer& out, unsigned minor_version, std::string_view node_name) {
@@ -135,6 +144,8 @@ void drop_replaced(http::RequestHead& request, bool absolute_form, bool counts_f
 }
 
 }  // namespace
+
+const std::string_view strict_transport_line = "Strict-Transport-Security: max-age=31536000\r\n";
 
 std::string_view allowed_upgrade(const http::RequestHead& request,
                                  const snapshot::Route& route) noexcept {
@@ -218,6 +229,9 @@ void write_client_head(HeadBuffer& out, http::ResponseHead& response,
     if (edited) {
         for (const auto& edit : edits.edits()) write_edit(out, edits, edit, context.identity);
     }
+    if (context.strict_transport && !edits.covers(FieldId::other, strict_transport) &&
+        !has_strict_transport(response.fields))
+        out.append(strict_transport_line);
     if (!interim) write_client_connection(out, response, context);
     out.append("\r\n");
 }

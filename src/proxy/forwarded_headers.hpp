@@ -29,7 +29,8 @@ struct RequestContext {
     const Settings& settings;
     const snapshot::Route& route;
     RequestIdentity& identity;
-    std::string_view upgrade;  // from allowed_upgrade()
+    std::string_view upgrade;          // from allowed_upgrade()
+    std::string_view scheme = "http";  // that the client has used
 };
 
 /// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
@@ -44,7 +45,11 @@ struct ResponseContext {
     bool chunked = false;    // as the client will get the body
     bool keep_alive = true;  // of the client connection
     bool client_is_1_0 = false;
+    bool strict_transport = false;  // tells of HSTS, unless the backend or the route does
 };
+
+/// "Strict-Transport-Security: …CRLF" (RFC 6797), of a route with autoHttps.
+extern const std::string_view strict_transport_line;
 
 /// Writes the head that the client gets, for final and interim responses alike; the route's
 /// responseHeaders are for final ones, 101 among them.

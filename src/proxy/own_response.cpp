@@ -70,6 +70,9 @@ OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept {
     std::string_view error = "http_request_error";
     std::string_view extra;
     switch (refusal.status) {
+        case Status::misdirected_request:
+            error = "http_request_denied";
+            break;
         case Status::not_found:
             error = "destination_not_found";
             break;
@@ -156,6 +159,8 @@ void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
         out.append(response.error);
         out.append("\r\n");
     }
+    if (context.strict_transport && !is_edited(context, "Strict-Transport-Security"))
+        out.append(strict_transport_line);
     write_edits(out, context);
     if (!context.keep_alive)
         out.append("Connection: close\r\n");

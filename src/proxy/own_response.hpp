@@ -38,7 +38,8 @@ struct OwnResponseContext {
     std::string_view date;
     bool keep_alive = false;
     bool client_is_1_0 = false;
-    bool without_body = false;  // HEAD
+    bool without_body = false;      // HEAD
+    bool strict_transport = false;  // tells of HSTS, unless the route does
     /// The matched route's responseHeaders and whose request it is; null where no route matched.
     const snapshot::FieldEdits* edits = nullptr;
     RequestIdentity* identity = nullptr;

@@ -28,6 +28,7 @@ struct Settings {
     std::vector<net::Network> trusted_proxies;
     /// Connections from these begin with a PROXY header.
     bool proxy_protocol = false;
+    std::uint16_t https_public_port = 443;  // where autoHttps sends clients
 };
 
 }  // namespace penstock::proxy

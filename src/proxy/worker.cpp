@@ -1,5 +1,6 @@
 #include "proxy/worker.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <future>
@@ -45,14 +46,11 @@ Result<void> Worker::start() {
     snapshots_ = &publisher_.add_reader();
     thread_ = std::thread([this, &started] {
         pin();
-        auto ring = io::Ring::create(options_.engine);
-        if (!ring) {
-            started.set_value(Failure{ring.error()});
+        if (auto ready = set_up(); !ready) {
+            started.set_value(std::move(ready));
             finished_.store(true, std::memory_order_release);
             return;
         }
-        ring_ = std::move(*ring);
-        upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
         started.set_value({});
         run();
     });
@@ -92,6 +90,29 @@ void Worker::join() {
 
 // --- the worker's thread ---
 
+Result<void> Worker::set_up() {
+    auto ring = io::Ring::create(options_.engine);
+    if (!ring) return Failure{ring.error()};
+    ring_ = std::move(*ring);
+    upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
+    const auto& listeners = options_.listeners;
+    if (std::none_of(listeners.begin(), listeners.end(),
+                     [](const auto& one) { return one.is_tls; }))
+        return {};
+    auto context = net::tls::ServerContext::create(*this, options_.tickets);
+    if (!context) return Failure{context.error()};
+    tls_ = std::move(*context);
+    return {};
+}
+
+/// The spans that it gives out are of the snapshot that this turn has taken.
+net::tls::CertificateSource::Found Worker::certificates_for(std::string_view server_name) noexcept {
+    const snapshot::CertificateTable& table = snapshots_->current()->certificates();
+    const snapshot::CertificateSet* const found =
+        server_name.empty() ? table.without_sni() : table.find(server_name);
+    return found != nullptr ? Found(found->by_kind) : Found();
+}
+
 void Worker::pin() const {
     ::pthread_setname_np(::pthread_self(), ("penstock-" + std::to_string(options_.index)).c_str());
     if (!options_.cpu) return;
@@ -107,10 +128,10 @@ void Worker::pin() const {
 
 void Worker::run() {
     snapshots_->wake();
-    for (const int fd : options_.listeners) {
-        listeners_.push_back(std::make_unique<io::Listener>(*ring_, fd));
+    for (const ClientListener& one : options_.listeners) {
+        listeners_.push_back(std::make_unique<io::Listener>(*ring_, one.fd));
         ++acceptors_;
-        io::spawn(accept_from(*listeners_.back()));
+        io::spawn(accept_from(*listeners_.back(), one.is_tls));
     }
     while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
     upstream_pools_->close_idle();
@@ -128,7 +149,7 @@ void Worker::turn() {
     ring_->run_ready();
 }
 
-io::Task<void> Worker::accept_from(io::Listener& listener) {
+io::Task<void> Worker::accept_from(io::Listener& listener, bool is_tls) {
     for (;;) {
         const auto mode = limits_.nearly_full() ? io::AcceptMode::single : io::AcceptMode::batch;
         const int fd = co_await listener.accept(mode);
@@ -146,21 +167,17 @@ io::Task<void> Worker::accept_from(io::Listener& listener) {
             ::close(fd);
             break;
         }
-        io::spawn(serve(fd));
+        io::spawn(serve(fd, is_tls));
     }
     if (--acceptors_ == 0) accepting_.store(false, std::memory_order_release);
 }
 
-io::Task<void> Worker::serve(int fd) {
+io::Task<void> Worker::serve(int fd, bool is_tls) {
     ClientConnection connection(*this, ring_->adopt(fd),
                                 Peer(net::Address::peer_of(fd), settings_));
     connections_.push_back(connection);
     tracker_.connection_opened();
-    bool is_welcome = true;
-    if (settings_.proxy_protocol) {
-        const bool is_known = co_await connection.learn_peer();
-        is_welcome = is_known;
-    }
+    bool is_welcome = co_await welcome(connection, is_tls);
     // Counted by the client's own address, once that is known.
     const bool is_counted = is_welcome && limits_.counts_addresses();
     if (is_counted) is_welcome = limits_.enter_address(connection.peer().host());
@@ -168,11 +185,22 @@ io::Task<void> Worker::serve(int fd) {
     if (is_welcome)
         co_await connection.serve();
     else
-        connection.socket().close();
+        connection.stream().close();
     connection.unlink();
     tracker_.connection_closed();
     limits_.leave();
     if (holds_address) limits_.leave_address(connection.peer().host());
+}
+
+/// What comes before the first request. False: nothing is to be said on this connection any more.
+io::Task<bool> Worker::welcome(ClientConnection& connection, bool is_tls) {
+    if (settings_.proxy_protocol) {
+        const bool is_known = co_await connection.learn_peer();
+        if (!is_known) co_return false;
+    }
+    if (!is_tls) co_return true;
+    const bool is_secured = co_await connection.secure(*tls_);
+    co_return is_secured;
 }
 
 void Worker::out_of_resources(int error) {

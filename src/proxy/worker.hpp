@@ -21,6 +21,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "io/ring.hpp"
+#include "net/tls/server_context.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
 #include "proxy/request_events.hpp"
@@ -32,15 +33,22 @@
 
 namespace penstock::proxy {
 
+/// A listening socket, not owned.
+struct ClientListener {
+    int fd = -1;
+    bool is_tls = false;
+};
+
 struct WorkerOptions {
     unsigned index = 0;
     std::optional<unsigned> cpu;  // to be pinned to
     io::Engine engine = io::Engine::epoll;
-    std::vector<int> listeners;  // listening sockets, not owned
+    std::vector<ClientListener> listeners;
+    net::tls::TicketSeed tickets;
     snapshot::TellControl tell_control;
 };
 
-class Worker {
+class Worker final : net::tls::CertificateSource {
   public:
     Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
            snapshot::Publisher& publisher);
@@ -88,8 +96,11 @@ class Worker {
 
     void run();
     void turn();
-    io::Task<void> accept_from(io::Listener& listener);
-    io::Task<void> serve(int fd);
+    Result<void> set_up();
+    io::Task<void> accept_from(io::Listener& listener, bool is_tls);
+    io::Task<void> serve(int fd, bool is_tls);
+    io::Task<bool> welcome(ClientConnection& connection, bool is_tls);
+    Found certificates_for(std::string_view server_name) noexcept override;
     void out_of_resources(int error);
     static void on_quiet_check(io::Timer& timer);
     void pin() const;
@@ -102,6 +113,7 @@ class Worker {
     std::unique_ptr<io::Ring> ring_;
     snapshot::Reader* snapshots_ = nullptr;
     std::unique_ptr<UpstreamPools> upstream_pools_;
+    std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;
     RequestEvents request_events_;

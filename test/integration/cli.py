@@ -69,9 +69,9 @@ def refused(t, flags, culprit):
 # What SPEC section 1 names and is not built yet. A row leaves when its flag is built.
 
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
-    ["--https", "127.0.0.1:1"], ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
+    ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
     ["--admin-token-file", "f"], ["--store", "sqlite:penstock.db"], ["--access-log", "-"],
-    ["--https-public-port", "443"], ["--otlp", "http://127.0.0.1:1"],
+    ["--otlp", "http://127.0.0.1:1"],
     ["check", "file.json"]]])
 def not_built(t, flags):
     expect_refused(run_program(*addresses(), *flags) if flags[0] != "check" else run_program(*flags),

@@ -83,14 +83,18 @@ class ListeningAt {
     int before_;
 };
 
-std::vector<std::string> listeners(const Options& options) {
+std::vector<std::string> listeners(const std::vector<ListenOn>& all) {
     std::vector<std::string> found;
-    for (const ListenOn& listener : options.http) {
+    for (const ListenOn& listener : all) {
         const int* fd = std::get_if<int>(&listener);
         found.push_back(fd != nullptr ? "fd:" + std::to_string(*fd)
                                       : std::get<net::Address>(listener).endpoint());
     }
     return found;
+}
+
+std::vector<std::string> listeners(const Options& options) {
+    return listeners(options.http);
 }
 
 using Lines = std::vector<std::string>;
@@ -104,6 +108,8 @@ bool names(const std::string& message, std::string_view what) {
 TEST_CASE("without flags everything is at SPEC's defaults", "[app]") {
     const Options given = options({});
     CHECK(listeners(given) == Lines{"0.0.0.0:8080"});
+    CHECK(given.https.empty());
+    CHECK_FALSE(given.https_public_port.has_value());
     CHECK(given.admin.endpoint() == "127.0.0.1:9080");
     CHECK_FALSE(given.workers.has_value());
     CHECK(std::holds_alternative<PinAuto>(given.pinning));
@@ -123,6 +129,17 @@ TEST_CASE("without flags everything is at SPEC's defaults", "[app]") {
     CHECK(given.log_level == LogLevel::info);
     CHECK(given.proxy.node_name.size() == std::string_view("penstock-01234567").size());
     CHECK(given.proxy.node_name != options({}).proxy.node_name);
+}
+
+TEST_CASE("listeners for TLS, and the port that their clients know, reach their options", "[app]") {
+    const Options given = options(
+        {"--https", "127.0.0.1:443", "--https", "unix:/run/s.sock", "--https-public-port", "8443"});
+    CHECK(listeners(given) == Lines{"0.0.0.0:8080"});
+    CHECK(listeners(given.https) == Lines{"127.0.0.1:443", "unix:/run/s.sock"});
+    CHECK(given.https_public_port == 8443);
+    for (const char* port : {"0", "65536", "x", ""})
+        CHECK(names(error({"--https-public-port", port}), "--https-public-port"));
+    CHECK(names(error({"--https", "443"}), "--https"));
 }
 
 TEST_CASE("flags of listening reach their options", "[app]") {
@@ -263,16 +280,16 @@ TEST_CASE("what is no flag is named", "[app]") {
 TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
           "[app]") {
     for (const char* flag :
-         {"--https", "--https-public-port", "--admin-cert", "--admin-key", "--admin-client-ca",
-          "--admin-token-file", "--access-log", "--auth-threads", "--otlp", "--watchdog"}) {
+         {"--admin-cert", "--admin-key", "--admin-client-ca", "--admin-token-file", "--access-log",
+          "--auth-threads", "--otlp", "--watchdog"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
     CHECK(names(error({"--config-always"}), "--config-always is not supported yet"));
     CHECK(names(error({"check", "f.json"}), "not supported yet"));
     CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
-    const Environment https("PENSTOCK_HTTPS", "0.0.0.0:443");
-    CHECK(names(error({}), "--https is not supported yet"));
+    const Environment token("PENSTOCK_ADMIN_TOKEN_FILE", "f");
+    CHECK(names(error({}), "--admin-token-file is not supported yet"));
 }
 
 TEST_CASE("a switch that is not built yet is refused from the environment too", "[app]") {
@@ -304,12 +321,12 @@ TEST_CASE("sockets that systemd passes are listened on", "[app]") {
 TEST_CASE("help lists what is built, with its defaults, and nothing else", "[app]") {
     const std::string help = printout({"--help"});
     for (const char* flag :
-         {"--http", "--admin-host", "--workers", "--pin", "--max-uri", "--drain-timeout",
-          "--trusted-proxy", "--node-name", "0.0.0.0:8080", "127.0.0.1:9080", "32k", "PENSTOCK_"}) {
+         {"--http", "--https", "--https-public-port", "--admin-host", "--workers", "--pin",
+          "--max-uri", "--drain-timeout", "--trusted-proxy", "--node-name", "0.0.0.0:8080",
+          "127.0.0.1:9080", "32k", "PENSTOCK_"}) {
         CAPTURE(flag);
         CHECK(help.find(flag) != std::string::npos);
     }
-    CHECK(help.find("--https") == std::string::npos);
     CHECK(help.find("--otlp") == std::string::npos);
 }
 
