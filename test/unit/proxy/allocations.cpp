@@ -141,7 +141,8 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     proxy::Settings settings;
     if (edited) settings.trusted_proxies.push_back(*net::Network::parse("127.0.0.0/8"));
     proxy::ConnectionLimits limits(100, 0);
-    proxy::Worker worker({.engine = engine, .listeners = {*listener}}, settings, limits, publisher);
+    proxy::Worker worker({.engine = engine, .listeners = {{.fd = *listener}}}, settings, limits,
+                         publisher);
     REQUIRE(worker.start());
 
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
