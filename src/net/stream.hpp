@@ -57,6 +57,8 @@ class Stream {
     /// To be asked when a watcher has been told of input: true where it was none of the
     /// application's, but TLS's own.
     bool absorbed_input() noexcept { return session_ != nullptr && session_->absorb_unasked(); }
+    /// Nothing for the application has come that it has not been given, the end neither.
+    bool is_quiet() noexcept { return !input_ended() && (!has_pending() || absorbed_input()); }
 
     io::Socket& socket() const noexcept { return *socket_; }
     io::Ring& ring() const noexcept { return socket_->ring(); }

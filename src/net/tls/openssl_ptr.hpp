@@ -26,6 +26,7 @@ struct OpensslFree {
     void operator()(OCSP_RESPONSE* p) const noexcept { OCSP_RESPONSE_free(p); }
     void operator()(SSL* p) const noexcept { SSL_free(p); }
     void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
+    void operator()(SSL_SESSION* p) const noexcept { SSL_SESSION_free(p); }
     void operator()(X509* p) const noexcept { X509_free(p); }
     void operator()(X509_STORE* p) const noexcept { X509_STORE_free(p); }
     void operator()(STACK_OF(X509) * p) const noexcept { sk_X509_pop_free(p, X509_free); }

@@ -89,7 +89,7 @@ bool is_encrypted(const Section& section) {
 
 }  // namespace
 
-Result<OpensslPtr<STACK_OF(X509)>, CertificateError> read_chain(std::string_view pem) {
+Result<OpensslPtr<STACK_OF(X509)>, CertificateError> read_chain(std::string_view pem, int most) {
     const auto reader = reader_of(pem);
     OpensslPtr<STACK_OF(X509)> chain(sk_X509_new_null());
     Section section;
@@ -98,9 +98,9 @@ Result<OpensslPtr<STACK_OF(X509)>, CertificateError> read_chain(std::string_view
             return refuse(Kind::chain_holds_key, "a private key stands among the certificates");
         if (section.name() != PEM_STRING_X509 && section.name() != PEM_STRING_X509_OLD)
             return refuse(Kind::chain_malformed, "something else than certificates stands here");
-        if (sk_X509_num(chain.get()) == longest_chain) {
+        if (sk_X509_num(chain.get()) == most) {
             return refuse(Kind::chain_malformed,
-                          "more than " + std::to_string(longest_chain) + " certificates");
+                          "more than " + std::to_string(most) + " certificates");
         }
         auto certificate = certificate_of(section);
         if (certificate == nullptr) {

@@ -16,8 +16,9 @@ namespace penstock::net::tls {
 /// More than any real chain has.
 inline constexpr int longest_chain = 16;
 
-/// All certificates in order, at least one; the chain is not checked yet.
-Result<OpensslPtr<STACK_OF(X509)>, CertificateError> read_chain(std::string_view pem);
+/// All certificates in order, at least one and at most `most`; the chain is not checked yet.
+Result<OpensslPtr<STACK_OF(X509)>, CertificateError> read_chain(std::string_view pem,
+                                                                int most = longest_chain);
 
 /// The one private key: PKCS #8, PKCS #1 or SEC 1, not encrypted.
 Result<OpensslPtr<EVP_PKEY>, CertificateError> read_key(std::string_view pem);

@@ -12,17 +12,11 @@
 #include <openssl/ssl.h>
 
 #include "base/bytes.hpp"
+#include "net/tls/choices.hpp"
 
 namespace penstock::net::tls {
 
 namespace {
-
-/// Mozilla's "intermediate" list, of TLS 1.2; those of 1.3 are OpenSSL's own three.
-constexpr const char* ciphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-/// The first where this OpenSSL has it: 3.5 and later.
-constexpr std::array groups{"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"};
 
 /// One is enough for a client that comes again; every further one costs bytes and a sealing.
 constexpr std::size_t tickets_a_handshake = 1;
@@ -174,7 +168,9 @@ struct ServerContext::Callbacks {
             OSSL_PARAM_construct_end()};
         if (EVP_MAC_CTX_set_params(mac, parameters.data()) != 1) return -1;
         const bool is_old = seals == 0 && key != &keys.current(now());
-        return is_old ? 2 : 1;  // 2: good, and to be renewed
+        // Clients of TLS 1.3 use a ticket once: without another the next connection has none.
+        const bool is_spent = seals == 0 && SSL_version(ssl) >= TLS1_3_VERSION;
+        return is_old || is_spent ? 2 : 1;  // 2: good, and to be renewed
     }
 };
 
@@ -191,14 +187,7 @@ Result<void> ServerContext::set_up() {
     if (context_ == nullptr) return Failure{refusal("no context")};
     SSL_CTX* const context = context_.get();
     SSL_CTX_set_app_data(context, this);
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    if (SSL_CTX_set_cipher_list(context, ciphers) != 1) return Failure{refusal("ciphers")};
-    const auto has_groups = [&](const char* list) {
-        return SSL_CTX_set1_groups_list(context, list) == 1;
-    };
-    if (std::none_of(groups.begin(), groups.end(), has_groups)) return Failure{refusal("groups")};
+    if (const char* refused = apply_choices(context)) return Failure{refusal(refused)};
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets, and nothing stored
     SSL_CTX_set_num_tickets(context, tickets_a_handshake);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &Callbacks::ticket_key);
@@ -207,7 +196,6 @@ Result<void> ServerContext::set_up() {
     // SSL_CTX_set_tlsext_status_cb(), whose macro casts as C does.
     SSL_CTX_callback_ctrl(context, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB,
                           reinterpret_cast<void (*)()>(&Callbacks::staple));
-    ERR_clear_error();  // of groups that this OpenSSL does not know
     return {};
 }
 

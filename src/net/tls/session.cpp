@@ -99,8 +99,8 @@ Session::Session(io::Socket& socket, OpensslPtr<SSL> ssl) : socket_(socket), ssl
 }
 
 Session::~Session() {
-    // Not to be remembered as broken: nothing is resumed out of a cache here.
-    SSL_set_quiet_shutdown(ssl_.get(), 1);
+    // A connection that ends without close_notify is no reason not to resume its session.
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
 Session& Session::of(const SSL* ssl) noexcept {
@@ -118,10 +118,25 @@ Session::Step Session::judge(int result) noexcept {
             ended_ = true;
             return Step::ended;
         default:
-            if (*failure_ == '\0') failure_ = last_reason();
+            note_failure();
             failed_ = true;
             return Step::failed;
     }
+}
+
+void Session::note_failure() noexcept {
+    if (fault_ != Fault::none) return;
+    const long verdict = SSL_get_verify_result(ssl_.get());
+    const unsigned long error = ERR_peek_last_error();
+    const char* reason = last_reason();
+    fault_ = Fault::protocol;
+    if (verdict != X509_V_OK) {
+        fault_ = Fault::certificate;
+        reason = X509_verify_cert_error_string(verdict);
+    } else if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET) {
+        fault_ = Fault::alert;
+    }
+    if (*failure_ == '\0') failure_ = reason;
 }
 
 int Session::take_input(io::Received received) noexcept {
@@ -209,14 +224,15 @@ bool Session::has_pending() const noexcept {
 }
 
 bool Session::absorb_unasked() noexcept {
-    while (!input_ && socket_.has_pending()) {
-        input_ = socket_.take_pending();
+    do {
+        if (!input_ && socket_.has_pending()) input_ = socket_.take_pending();
         char first = 0;
         std::size_t read = 0;
         ERR_clear_error();
+        // What wants more has read all there was.
         if (judge(SSL_peek_ex(ssl_.get(), &first, 1, &read)) != Step::wants_input) return false;
-    }
-    return !input_ && !socket_.input_ended();
+    } while (socket_.has_pending());
+    return !socket_.input_ended();
 }
 
 // --- sending ---

@@ -19,8 +19,18 @@
 
 namespace penstock::net::tls {
 
+class ResumableSessions;
+
 class Session {
   public:
+    /// Whose fault it is that TLS failed, as RFC 9209 tells them apart.
+    enum class Fault : std::uint8_t {
+        none,
+        protocol,     // messages that make no sense, or nothing in common
+        certificate,  // the peer's is not trusted
+        alert,        // the peer said so
+    };
+
     /// `ssl` is to be told with SSL_set_accept_state or SSL_set_connect_state whose side it is.
     Session(io::Socket& socket, OpensslPtr<SSL> ssl);
     Session(const Session&) = delete;
@@ -43,7 +53,7 @@ class Session {
     bool has_pending() const noexcept;
     /// The peer's close_notify has been read, or the session has failed.
     bool input_ended() const noexcept { return ended_ || failed_; }
-    /// Decrypts what the socket has received unasked. False: there are bytes for the application,
+    /// Decrypts what has been received unasked. False: there are bytes for the application,
     /// or the end. True: nothing but the protocol's own messages (tickets, key updates).
     bool absorb_unasked() noexcept;
 
@@ -56,9 +66,14 @@ class Session {
     bool was_resumed() const noexcept;
     /// "TLSv1.3"
     std::string_view version() const noexcept;
-    /// OpenSSL's words for why it failed; empty where it did not.
+    /// OpenSSL's words for why it failed, of static storage; empty where it did not.
     std::string_view failure() const noexcept { return failure_; }
+    Fault fault() const noexcept { return fault_; }
     SSL* native() const noexcept { return ssl_.get(); }
+
+    /// On the client's side: where what the server gives out to be resumed is kept; outlives this.
+    void keep_in(ResumableSessions* sessions) noexcept { sessions_ = sessions; }
+    ResumableSessions* sessions() const noexcept { return sessions_; }
 
     /// On the server's side: the certificate that stands for the name that was asked for.
     void present(std::shared_ptr<const Certificate> certificate) noexcept {
@@ -75,6 +90,7 @@ class Session {
     enum class Step : std::uint8_t { done, wants_input, ended, failed };
 
     Step judge(int result) noexcept;
+    void note_failure() noexcept;
     io::Received decrypt(io::ReceiveSize size) noexcept;
     int take_input(io::Received received) noexcept;
     bool encrypt(iovec*& pieces, unsigned& count) noexcept;
@@ -86,7 +102,9 @@ class Session {
     io::BlockRef input_;   // received, and not read by OpenSSL yet
     io::BlockRef output_;  // written by OpenSSL, and not sent yet
     std::shared_ptr<const Certificate> certificate_;
+    ResumableSessions* sessions_ = nullptr;
     const char* failure_ = "";
+    Fault fault_ = Fault::none;
     bool established_ = false;
     bool ended_ = false;
     bool failed_ = false;
