@@ -9,6 +9,7 @@
 #include "control/preconditions.hpp"
 #include "control/problem.hpp"
 #include "control/routes_api.hpp"
+#include "model/credentials.hpp"
 #include "model/route.hpp"
 #include "model/uuid.hpp"
 
@@ -113,6 +114,7 @@ ApiResponse patch_backend(const Call& call) {
     if (found.route == nullptr) return found.missing;
     auto draft = model::patch_backend(found.backend(), call.request.body);
     if (!draft) return problem(draft.error());
+    model::inherit_secrets(draft->value, found.backend());
     if (draft->value.id.empty()) draft->value.id = call.path.id;
     if (draft->value.id != call.path.id) {
         draft->errors.push_back({"/id", fmt::format("the path says \"{}\"", call.path.id)});

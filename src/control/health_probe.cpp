@@ -31,10 +31,21 @@ io::Task<bool> HealthProbe::run() {
     const int error =
         co_await socket.connect(target_.address.data(), target_.address.size(), deadline);
     bool lives = error == 0 && !met_itself(socket);
+    if (lives && target_.tls != nullptr) lives = co_await secure(deadline);
     if (lives && target_.path) lives = co_await ask(deadline);
     stream_->close();
     stream_.reset();
     co_return lives;
+}
+
+/// In full each time: a session that is resumed proves nothing anew.
+io::Task<bool> HealthProbe::secure(TimePoint deadline) {
+    if (target_.tls->context == nullptr) co_return false;
+    auto session = target_.tls->context->connect(stream_->socket(), target_.tls->server, nullptr);
+    if (session == nullptr) co_return false;
+    stream_->secure(std::move(session));
+    const int error = co_await stream_->session().handshake(deadline);
+    co_return error == 0;
 }
 
 io::Task<bool> HealthProbe::ask(TimePoint deadline) {

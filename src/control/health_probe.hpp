@@ -1,9 +1,10 @@
-// HealthProbe: asks a dead backend once whether it lives again: by connecting, or by a GET (SPEC
-// section 6).
+// HealthProbe: asks a dead backend once whether it lives again: by connecting, where it speaks TLS
+// by a handshake too, or by a GET (SPEC section 6).
 //
 // A coroutine of the control thread's loop, on a connection of its own that ends with it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "io/ring.hpp"
 #include "io/task.hpp"
 #include "net/address.hpp"
+#include "snapshot/backend_tls.hpp"
 
 namespace penstock::control {
 
@@ -21,6 +23,7 @@ struct ProbeTarget {
     std::optional<std::string> path;  // GET it; empty: the connection is the answer
     std::string host;                 // the request's Host
     Duration timeout{};               // connecting and answering together
+    std::shared_ptr<const snapshot::BackendTls> tls{};  // null: plain
 };
 
 class HealthProbe {
@@ -29,13 +32,14 @@ class HealthProbe {
     HealthProbe(const HealthProbe&) = delete;
     HealthProbe& operator=(const HealthProbe&) = delete;
 
-    /// Once. True where it accepted the connection or, with a path, gave a well-formed answer of
-    /// 2xx or 3xx, in time.
+    /// Once. True where it accepted the connection, under TLS proved who it is, and, with a path,
+    /// gave a well-formed answer of 2xx or 3xx, in time.
     io::Task<bool> run();
     /// run() ends soon, with false.
     void interrupt() noexcept;
 
   private:
+    io::Task<bool> secure(TimePoint deadline);
     io::Task<bool> ask(TimePoint deadline);
 
     io::Ring& ring_;

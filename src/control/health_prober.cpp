@@ -123,10 +123,10 @@ void HealthProber::start(Key key, Patient& patient,
     if (patient.steady != nullptr && running_.size() >= most_probes / 2) return;
     if (patient.another != nullptr) patient.another->probe.interrupt();
 
-    auto made =
-        std::make_unique<Running>(key, backend.upstream->live->health.view().epoch, ring_,
-                                  ProbeTarget{backend.upstream->address, health.probe.path,
-                                              host_of(backend), Duration(health.probe.timeout)});
+    auto made = std::make_unique<Running>(
+        key, backend.upstream->live->health.view().epoch, ring_,
+        ProbeTarget{backend.upstream->address, health.probe.path, host_of(backend),
+                    Duration(health.probe.timeout), backend.upstream->tls});
     Running& running = *made;
     (patient.steady == nullptr ? patient.steady : patient.another) = &running;
     running_.emplace(&running, std::move(made));

@@ -1,9 +1,12 @@
 #include "model/route.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "model/credentials.hpp"
+#include "model/host_pattern.hpp"
 #include "model/json_reader.hpp"
 #include "model/json_writer.hpp"
 #include "model/merge_patch.hpp"
@@ -125,10 +128,20 @@ Drafted<Backend> patch_backend(const Backend& current, std::string_view json) {
 
 void inherit_secrets(RouteConfig& route, const RouteConfig& before) {
     if (route.ssl && route.ssl->key.empty() && before.ssl) route.ssl->key = before.ssl->key;
+    for (Backend& backend : route.backends) {
+        const auto is_same = [&](const Backend& other) {
+            if (!backend.id.empty()) return other.id == backend.id;
+            const auto host = canonical_hostname(backend.hostname);
+            return host && *host == other.hostname && backend.port == other.port;
+        };
+        const auto same = std::find_if(before.backends.begin(), before.backends.end(), is_same);
+        if (same != before.backends.end()) inherit_secrets(backend, *same);
+    }
 }
 
 void check(Draft<RouteConfig>& draft, std::string_view base) {
     add_new(draft.errors, validate(draft.value, base));
+    add_new(draft.errors, check_credentials(draft.value, base));
     add_new(draft.errors, find_unsupported(draft.value, base));
 }
 

@@ -38,10 +38,12 @@ Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view pa
 Drafted<Backend> patch_backend(const Backend& current, std::string_view patch);
 
 /// What answers never show, a client cannot send back: an `ssl` without its key keeps the key of
-/// the route before.
+/// the route before, a backend's clientCert that of the same backend (by id; without one, by host
+/// and port).
 void inherit_secrets(RouteConfig& route, const RouteConfig& before);
 
-/// Adds what validate() and find_unsupported() find, and brings names into canonical form.
+/// Adds what validate(), check_credentials() and find_unsupported() find, and brings names into
+/// canonical form.
 void check(Draft<RouteConfig>& draft, std::string_view base = "");
 
 /// The configuration as one document (SPEC section 9, /config).

@@ -36,11 +36,6 @@ constexpr std::array route_table{
 
 constexpr std::array backend_table{
     Unsupported<Backend>{"/protocol", changed<Backend, &Backend::protocol>},
-    Unsupported<Backend>{"/tls", changed<Backend, &Backend::tls>},
-    Unsupported<Backend>{"/caCert", changed<Backend, &Backend::ca_cert>},
-    Unsupported<Backend>{"/serverName", changed<Backend, &Backend::server_name>},
-    Unsupported<Backend>{"/clientCert", changed<Backend, &Backend::client_cert>},
-    Unsupported<Backend>{"/clientKey", changed<Backend, &Backend::client_key>},
     Unsupported<Backend>{"/proxyProtocol", changed<Backend, &Backend::proxy_protocol>},
 };
 

@@ -149,6 +149,30 @@ void check_ssl(const RouteConfig& route, Findings& findings) {
     if (route.ssl->key.empty()) findings.add("/ssl/key", "required");
 }
 
+void check_backend_tls(Backend& backend, const std::string& at, Findings& findings) {
+    const auto check = [&](const std::optional<std::string>& value, std::string_view name) {
+        if (value && !backend.tls)
+            findings.add(at + std::string(name), "only together with \"tls\": true");
+        else if (value && value->empty())
+            findings.add(at + std::string(name), "must not be empty");
+    };
+    check(backend.ca_cert, "/caCert");
+    check(backend.server_name, "/serverName");
+    check(backend.client_cert, "/clientCert");
+    check(backend.client_key, "/clientKey");
+    if (backend.server_name && !backend.server_name->empty()) {
+        auto name = canonical_hostname(*backend.server_name);
+        if (name)
+            backend.server_name = std::move(name).value();
+        else
+            findings.add(at + "/serverName", std::move(name.error().message));
+    }
+    if (backend.client_key && !backend.client_cert)
+        findings.add(at + "/clientCert", "required beside clientKey");
+    if (backend.client_cert && !backend.client_key)
+        findings.add(at + "/clientKey", "required beside clientCert");
+}
+
 void check_backend(Backend& backend, const std::string& at, Findings& findings) {
     check_id(backend.id, at + "/id", findings);
     if (backend.hostname.empty()) {
@@ -163,14 +187,7 @@ void check_backend(Backend& backend, const std::string& at, Findings& findings) 
         findings.add(at + "/weight", fmt::format("must be from 0 to {}", heaviest_backend));
     }
     if (backend.proxy_protocol > 2) findings.add(at + "/proxyProtocol", "must be 0 (off), 1 or 2");
-    if (backend.server_name) {
-        const auto name = canonical_hostname(*backend.server_name);
-        if (!name) findings.add(at + "/serverName", name.error().message);
-    }
-    if (backend.client_key && !backend.client_cert)
-        findings.add(at + "/clientCert", "required beside clientKey");
-    if (backend.client_cert && !backend.client_key)
-        findings.add(at + "/clientKey", "required beside clientCert");
+    check_backend_tls(backend, at, findings);
 }
 
 void check_backends(RouteConfig& route, Findings& findings) {

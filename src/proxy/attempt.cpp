@@ -1,5 +1,7 @@
 #include "proxy/attempt.hpp"
 
+#include <cerrno>
+#include <memory>
 #include <utility>
 
 #include <netinet/in.h>
@@ -63,23 +65,54 @@ void Attempt::end() noexcept {
 io::Task<int> Attempt::reach(bool fresh, Duration limit) {
     connection_ = fresh ? nullptr : pool_.lease();
     if (connection_ == nullptr) {
-        const auto socket = worker_.ring().connect_socket(upstream_.address.family());
-        if (!socket) co_return socket.error();
-        connection_ = pool_.add(**socket);
-        const int on = 1;
-        ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        const TimePoint asked = worker_.ring().now();
-        const net::Address& address = upstream_.address;
-        const int error =
-            co_await (*socket)->connect(address.data(), address.size(), asked + limit);
+        const int error = co_await open(limit);
         if (error != 0) {
             drop();
             co_return error;
         }
-        record_.connect = worker_.ring().now() - asked;
     }
     reader_.emplace(connection_->stream(), http::h1::Parser::Role::responses);
     co_return 0;
+}
+
+/// All of it within the limit.
+io::Task<int> Attempt::open(Duration limit) {
+    const auto socket = worker_.ring().connect_socket(upstream_.address.family());
+    if (!socket) co_return socket.error();
+    connection_ = pool_.add(**socket);
+    const int on = 1;
+    ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    const TimePoint asked = worker_.ring().now();
+    const net::Address& address = upstream_.address;
+    int error = co_await (*socket)->connect(address.data(), address.size(), asked + limit);
+    if (error == 0 && upstream_.tls != nullptr) error = co_await secure(asked + limit);
+    if (error == 0) record_.connect = worker_.ring().now() - asked;
+    co_return error;
+}
+
+io::Task<int> Attempt::secure(TimePoint deadline) {
+    const snapshot::BackendTls& tls = *upstream_.tls;
+    net::Stream& stream = connection_->stream();
+    std::unique_ptr<net::tls::Session> session;
+    if (tls.context != nullptr)
+        session = tls.context->connect(stream.socket(), tls.server, &pool_.sessions());
+    if (session == nullptr) {
+        tls_failure_ = {net::tls::Session::Fault::protocol, "no TLS can be spoken"};
+        co_return EPROTO;
+    }
+    stream.secure(std::move(session));
+    const int error = co_await stream.session().handshake(deadline);
+    if (error == EPROTO) tls_failure_ = failure_of(stream.session());
+    co_return error;
+}
+
+OwnResponse Attempt::answer_to(int error) const noexcept {
+    if (error != EPROTO) return response_to_failure(error);
+    const bool is_secured = connection_ != nullptr && connection_->stream().is_secured();
+    const TlsFailure failure =
+        is_secured ? failure_of(connection_->stream().session()) : tls_failure_;
+    return failure.fault == net::tls::Session::Fault::none ? response_to_failure(error)
+                                                           : response_to_tls_failure(failure);
 }
 
 void Attempt::interrupt(int error) noexcept {

@@ -10,6 +10,7 @@
 
 #include "http/h1/reader.hpp"
 #include "io/task.hpp"
+#include "proxy/own_response.hpp"
 #include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "snapshot/request_record.hpp"
@@ -39,8 +40,10 @@ class Attempt {
     ~Attempt();
 
     /// A connection to the backend: a kept one, or a new one where there is none or `fresh` wants
-    /// it. 0, or the errno of the failure.
+    /// it, its TLS handshake included. 0, or the errno of the failure; EPROTO of TLS's.
     io::Task<int> reach(bool fresh, Duration limit);
+    /// What the client is told of a failure with this errno.
+    OwnResponse answer_to(int error) const noexcept;
     bool is_connected() const noexcept { return connection_ != nullptr; }
     net::Stream& stream() noexcept { return connection_->stream(); }
     http::h1::MessageReader& reader() noexcept { return *reader_; }
@@ -85,6 +88,8 @@ class Attempt {
     const snapshot::AttemptRecord& record() const noexcept { return record_; }
 
   private:
+    io::Task<int> open(Duration limit);
+    io::Task<int> secure(TimePoint deadline);
     void record_error() noexcept;
     void tell(snapshot::CircuitBreaker::Change change) const noexcept;
 
@@ -93,6 +98,7 @@ class Attempt {
     const snapshot::Upstream& upstream_;
     UpstreamPool& pool_;
     UpstreamConnection* connection_ = nullptr;
+    TlsFailure tls_failure_;  // of the handshake
     std::optional<http::h1::MessageReader> reader_;
     snapshot::AttemptRecord record_;
     TimePoint sent_;  // from when on the backend can be blamed for waiting

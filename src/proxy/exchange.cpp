@@ -242,7 +242,7 @@ io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
             co_return;
         }
         if (error != 0) {
-            attempt_failed(AttemptFailure::not_connected, error, response_to_failure(error));
+            attempt_failed(AttemptFailure::not_connected, error, attempt_->answer_to(error));
             co_return;
         }
         co_await exchange_messages(head);

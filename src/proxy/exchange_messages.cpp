@@ -157,7 +157,7 @@ void Exchange::response_failed(const ReadResult& read) noexcept {
         attempt_failed(AttemptFailure::timed_out, ETIMEDOUT,
                        refusal(Status::gateway_timeout, "the backend did not answer in time"));
     } else {
-        attempt_failed(AttemptFailure::broken_off, read.error, response_to_failure(read.error));
+        attempt_failed(AttemptFailure::broken_off, read.error, attempt_->answer_to(read.error));
     }
 }
 

@@ -58,6 +58,27 @@ OwnResponse response_to_failure(int error) noexcept {
     }
 }
 
+TlsFailure failure_of(const net::tls::Session& session) noexcept {
+    return {session.fault(), session.failure()};
+}
+
+OwnResponse response_to_tls_failure(const TlsFailure& failure) noexcept {
+    using Fault = net::tls::Session::Fault;
+    OwnResponse response{Status::bad_gateway,
+                         "tls_protocol_error",
+                         "TLS with the backend failed",
+                         {},
+                         failure.reason};
+    if (failure.fault == Fault::certificate) {
+        response.error = "tls_certificate_error";
+        response.reason = "the backend's certificate is not trusted";
+    } else if (failure.fault == Fault::alert) {
+        response.error = "tls_alert_received";
+        response.reason = "the backend refused TLS";
+    }
+    return response;
+}
+
 OwnResponse response_to_route_timeout() noexcept {
     return refusal(Status::gateway_timeout, "the request took longer than the route allows");
 }
@@ -157,6 +178,11 @@ void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
         out.append(context.node_name);
         out.append("; error=");
         out.append(response.error);
+        if (!response.details.empty()) {
+            out.append("; details=\"");
+            out.append(response.details);
+            out.append("\"");
+        }
         out.append("\r\n");
     }
     if (context.strict_transport && !is_edited(context, "Strict-Transport-Security"))

@@ -6,6 +6,7 @@
 
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
+#include "net/tls/session.hpp"
 #include "proxy/request_identity.hpp"
 #include "snapshot/field_edits.hpp"
 
@@ -16,13 +17,25 @@ struct OwnResponse {
     std::string_view error;        // an error type of RFC 9209 section 2.3; empty: no Proxy-Status
     std::string_view reason;       // for the body, one line
     std::string_view extra_field;  // a whole "Name: value CRLF", or empty
+    std::string_view details{};    // for Proxy-Status; a literal or OpenSSL's words, or empty
 };
+
+/// Why TLS with a backend failed.
+struct TlsFailure {
+    net::tls::Session::Fault fault = net::tls::Session::Fault::none;
+    std::string_view reason;  // of static storage
+};
+
+TlsFailure failure_of(const net::tls::Session& session) noexcept;
 
 /// True for an errno that says that this process, not the backend, has run out of something.
 bool is_lack_of_resources(int error) noexcept;
 
 /// For an errno of connecting to, or talking with, a backend before its response has begun.
 OwnResponse response_to_failure(int error) noexcept;
+
+/// The backend has failed to prove who it is, has refused us, or does not speak TLS as we do.
+OwnResponse response_to_tls_failure(const TlsFailure& failure) noexcept;
 
 /// For a request that could not be taken.
 OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept;

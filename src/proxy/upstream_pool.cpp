@@ -36,7 +36,7 @@ UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
 void UpstreamPool::give_back(UpstreamConnection* connection,
                              const snapshot::Route& route) noexcept {
     net::Stream& stream = connection->stream();
-    if (idle_count_ >= route.pool_size || stream.has_pending() || stream.input_ended()) {
+    if (idle_count_ >= route.pool_size || !stream.is_quiet()) {
         close(connection);
         return;
     }
@@ -49,7 +49,7 @@ void UpstreamPool::give_back(UpstreamConnection* connection,
     if (!timer_.is_armed()) ring_.timers().arm(timer_, ring_.now() + idle_limit_);
     // Last: an end that has come meanwhile closes the connection here and now.
     stream.expect_input();
-    if (stream.has_pending() || stream.input_ended()) close(connection);
+    if (!stream.is_quiet()) close(connection);
 }
 
 void UpstreamPool::close(UpstreamConnection* connection) noexcept {

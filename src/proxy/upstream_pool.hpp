@@ -1,8 +1,9 @@
 // Connections to backends, kept alive between requests: one pool a worker and backend.
 //
 // Last in, first out, so that the warmest connection is used and the rest run into their idle
-// time-out. A connection that shows any sign of life while it is idle (bytes, FIN, reset) is closed
-// at once and never given to anyone. Used on its worker's thread alone.
+// time-out. A connection that shows any sign of life while it is idle (bytes, FIN, reset; not TLS's
+// own messages) is closed at once and never given to anyone. With them: the TLS sessions that new
+// connections may resume. Used on its worker's thread alone.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "base/intrusive_list.hpp"
 #include "io/ring.hpp"
 #include "net/stream.hpp"
+#include "net/tls/resumable_sessions.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -57,6 +59,9 @@ class UpstreamPool {
     void close(UpstreamConnection* connection) noexcept;
 
     void close_idle() noexcept;
+    /// That the backend has given out; under one configuration of TLS, for another one has another
+    /// live state, and so another pool.
+    net::tls::ResumableSessions& sessions() noexcept { return sessions_; }
     std::uint32_t generation() const noexcept { return generation_; }
     bool is_unused() const noexcept { return total_ == 0; }
 
@@ -70,6 +75,7 @@ class UpstreamPool {
     void close_expired() noexcept;
 
     io::Ring& ring_;
+    net::tls::ResumableSessions sessions_;
     IntrusiveList<UpstreamConnection> idle_;  // oldest first
     std::uint32_t idle_count_ = 0;
     std::uint32_t total_ = 0;

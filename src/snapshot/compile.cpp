@@ -31,14 +31,18 @@ std::size_t addresses_used(const RouteConfig& config, std::span<const BackendSta
     return 1;
 }
 
-Upstream upstream_of(const Backend& backend, const net::Address& address, std::string_view v_host) {
+Upstream upstream_of(const Backend& backend, const net::Address& address, std::string_view v_host,
+                     const std::shared_ptr<const BackendTls>& tls) {
     Upstream upstream{.id = backend.id,
                       .authority = model::authority_of(backend.hostname, backend.port),
                       .address = address,
-                      .weight = backend.weight};
+                      .weight = backend.weight,
+                      .tls = tls,
+                      .proxy_protocol = backend.proxy_protocol};
     upstream.target = upstream.authority;
     if (!model::is_address(backend.hostname)) upstream.target += ' ' + address.endpoint();
     upstream.hash = hash_bytes(upstream.target, hash_bytes(v_host));
+    if (tls != nullptr) upstream.target += ' ' + tls->id;
     return upstream;
 }
 
@@ -47,8 +51,9 @@ void add_upstreams(Route& route, const RouteConfig& config, std::span<const Back
     const std::size_t most = addresses_used(config, states);
     for (std::size_t i = 0; i < config.backends.size(); ++i) {
         const std::size_t used = std::min(states[i].addresses.size(), most);
+        const auto tls = registry.tls_of(config.backends[i]);
         for (const net::Address& address : std::span(states[i].addresses).first(used)) {
-            Upstream upstream = upstream_of(config.backends[i], address, config.v_host);
+            Upstream upstream = upstream_of(config.backends[i], address, config.v_host, tls);
             upstream.backend = static_cast<std::uint32_t>(i);
             upstream.live = registry.hold_backend(config.v_host, upstream.target);
             upstream.live->health.set_maintenance(states[i].in_maintenance);

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "snapshot/backend_tls.hpp"
 #include "snapshot/live_state.hpp"
 
 namespace penstock::snapshot {
@@ -30,11 +31,17 @@ class LiveRegistry {
     /// One more reference to the state of this identity, made where there is none. Never null; each
     /// call is balanced by a release.
     RouteLive* hold_route(std::string_view v_host);
-    /// `target`: host:port and, where the host is a name, the address behind it (target_of()).
+    /// `target`: host:port and, where the host is a name, the address behind it; under TLS, with
+    /// its settings, under which alone what is known of a backend holds.
     BackendLive* hold_backend(std::string_view v_host, std::string_view target);
 
     void release_route(std::string_view v_host);
     void release_backend(std::string_view v_host, std::string_view target);
+
+    /// What speaks TLS to backends; null for one without.
+    std::shared_ptr<const BackendTls> tls_of(const Backend& backend) {
+        return contexts_.of(backend);
+    }
 
     /// The vHost of the route that the backend belongs to; empty where the backend is gone.
     std::string_view v_host_of(BackendName backend) const noexcept;
@@ -60,6 +67,7 @@ class LiveRegistry {
     };
     std::vector<Identity> identities_;
     std::vector<std::uint32_t> free_ids_;
+    ClientContexts contexts_;
     unsigned workers_ = 1;
     BackendGone backend_gone_;
 };

@@ -33,7 +33,8 @@ struct alignas(64) RouteLive {
     AdmissionGate gate;
 };
 
-/// Of a backend's address; identity: its route's vHost, its host:port and, for a name, the address.
+/// Of a backend's address; identity: its route's vHost, its host:port, for a name the address, and
+/// how TLS is spoken to it.
 struct alignas(64) BackendLive {
     explicit BackendLive(unsigned workers) : series(workers) {}
 

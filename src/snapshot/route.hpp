@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <penstock/config.hpp>
 
 #include "net/address.hpp"
+#include "snapshot/backend_tls.hpp"
 #include "snapshot/certificates.hpp"
 #include "snapshot/field_edits.hpp"
 #include "snapshot/live_state.hpp"
@@ -28,6 +30,8 @@ struct Upstream {
     std::uint32_t backend = 0;  // its place in RouteConfig::backends
     std::uint64_t hash = 0;     // of vHost, host:port and, behind a name, the address: for IP_HASH
     std::string target;         // what its live state is known by
+    std::shared_ptr<const BackendTls> tls;  // null: plain
+    std::uint8_t proxy_protocol = 0;        // the version of the header it is sent first; 0: none
     BackendLive* live = nullptr;
 };
 

@@ -41,15 +41,22 @@ def encrypted(key):
     return _openssl("pkcs8", "-topk8", "-passout", "pass:secret", given=key)
 
 
+def _alternative(name):
+    return name if name.startswith("IP:") else f"DNS:{name}"
+
+
 def make(*names, kind="EC", days=30, issuer=None, ca=False, key=None):
-    """A certificate for these names: self-signed, or issued by another Pair. `days`: -1 has expired."""
+    """A certificate for these names ("IP:127.0.0.1" for an address): self-signed, or issued by another Pair.
+
+    `days`: -1 has expired.
+    """
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         key = key or make_key(kind)
         (at / "key").write_text(key)
         lines = ["basicConstraints=critical,CA:TRUE" if ca else "basicConstraints=CA:FALSE"]
         if names and not ca:
-            lines.append("subjectAltName=" + ",".join(f"DNS:{name}" for name in names))
+            lines.append("subjectAltName=" + ",".join(_alternative(name) for name in names))
         (at / "extensions").write_text("\n".join(lines) + "\n")
         _openssl("req", "-new", "-key", str(at / "key"), "-subj", f"/CN={names[0] if ca else 'test'}",
                  "-out", str(at / "request"))
