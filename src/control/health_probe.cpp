@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "http/h1/writer.hpp"
+#include "net/proxy_protocol.hpp"
 
 namespace penstock::control {
 
@@ -31,11 +32,21 @@ io::Task<bool> HealthProbe::run() {
     const int error =
         co_await socket.connect(target_.address.data(), target_.address.size(), deadline);
     bool lives = error == 0 && !met_itself(socket);
+    if (lives && target_.proxy_protocol != 0) {
+        const auto header = net::ProxyHeaderText::own(net::ProxyProtocol{target_.proxy_protocol});
+        lives = co_await send(header.bytes());
+    }
     if (lives && target_.tls != nullptr) lives = co_await secure(deadline);
     if (lives && target_.path) lives = co_await ask(deadline);
     stream_->close();
     stream_.reset();
     co_return lives;
+}
+
+io::Task<bool> HealthProbe::send(std::string_view bytes) {
+    iovec piece = http::h1::piece_of(bytes);
+    const int error = co_await stream_->send(&piece, 1, target_.timeout);
+    co_return error == 0;
 }
 
 /// In full each time: a session that is resumed proves nothing anew.
@@ -53,9 +64,8 @@ io::Task<bool> HealthProbe::ask(TimePoint deadline) {
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: penstock-probe\r\nAccept: */*\r\n"
         "Connection: close\r\n\r\n",
         *target_.path, target_.host);
-    iovec piece = http::h1::piece_of(request_);
-    const int error = co_await stream_->send(&piece, 1, target_.timeout);
-    if (error != 0) co_return false;
+    const bool sent = co_await send(request_);
+    if (!sent) co_return false;
     http::h1::MessageReader reader(*stream_, http::h1::Parser::Role::responses);
     http::ResponseHead response;
     for (int heads = 0; heads < most_interim; ++heads) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -24,6 +25,7 @@ struct ProbeTarget {
     std::string host;                 // the request's Host
     Duration timeout{};               // connecting and answering together
     std::shared_ptr<const snapshot::BackendTls> tls{};  // null: plain
+    std::uint8_t proxy_protocol = 0;                    // version of the header; 0: none
 };
 
 class HealthProbe {
@@ -39,6 +41,7 @@ class HealthProbe {
     void interrupt() noexcept;
 
   private:
+    io::Task<bool> send(std::string_view bytes);
     io::Task<bool> secure(TimePoint deadline);
     io::Task<bool> ask(TimePoint deadline);
 

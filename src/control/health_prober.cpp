@@ -126,7 +126,8 @@ void HealthProber::start(Key key, Patient& patient,
     auto made = std::make_unique<Running>(
         key, backend.upstream->live->health.view().epoch, ring_,
         ProbeTarget{backend.upstream->address, health.probe.path, host_of(backend),
-                    Duration(health.probe.timeout), backend.upstream->tls});
+                    Duration(health.probe.timeout), backend.upstream->tls,
+                    backend.upstream->proxy_protocol});
     Running& running = *made;
     (patient.steady == nullptr ? patient.steady : patient.another) = &running;
     running_.emplace(&running, std::move(made));

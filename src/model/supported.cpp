@@ -36,7 +36,6 @@ constexpr std::array route_table{
 
 constexpr std::array backend_table{
     Unsupported<Backend>{"/protocol", changed<Backend, &Backend::protocol>},
-    Unsupported<Backend>{"/proxyProtocol", changed<Backend, &Backend::proxy_protocol>},
 };
 
 template <class Whole, std::size_t N>

@@ -1,5 +1,6 @@
 #include "proxy/attempt.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <netinet/tcp.h>
 
 #include "io/ring.hpp"
+#include "net/proxy_protocol.hpp"
 #include "proxy/balance/balancer.hpp"
 #include "proxy/passive_health.hpp"
 #include "proxy/worker.hpp"
@@ -28,6 +30,16 @@ LiveChange::Kind kind_of(CircuitBreaker::Change change) noexcept {
         default:
             return LiveChange::Kind::circuit_closed;
     }
+}
+
+/// Where the client is only known from what a proxy told of it, its port is not.
+net::ProxyHeaderText header_about(RequestIdentity& client, int client_fd, std::uint8_t version) {
+    const Peer& peer = client.peer();
+    const bool is_peer = client.client() == peer.host();
+    const auto source = net::Address::parse(client.client(), is_peer ? peer.port() : 0);
+    return net::ProxyHeaderText::relayed(static_cast<net::ProxyProtocol>(version),
+                                         source.value_or(net::Address()),
+                                         net::Address::local_of(client_fd));
 }
 
 }  // namespace
@@ -62,32 +74,40 @@ void Attempt::end() noexcept {
 
 // --- the connection ---
 
-io::Task<int> Attempt::reach(bool fresh, Duration limit) {
-    connection_ = fresh ? nullptr : pool_.lease();
+io::Task<int> Attempt::reach(bool fresh, Duration limit, RequestIdentity& client, int client_fd) {
+    connection_ = fresh || !is_shareable() ? nullptr : pool_.lease();
     if (connection_ == nullptr) {
-        const int error = co_await open(limit);
+        const TimePoint asked = worker_.ring().now();
+        int error = co_await open(asked + limit);
+        if (error == 0 && !is_shareable())
+            error = co_await announce(client, client_fd, asked + limit);
+        if (error == 0 && upstream_.tls != nullptr) error = co_await secure(asked + limit);
         if (error != 0) {
             drop();
             co_return error;
         }
+        record_.connect = worker_.ring().now() - asked;
     }
     reader_.emplace(connection_->stream(), http::h1::Parser::Role::responses);
     co_return 0;
 }
 
-/// All of it within the limit.
-io::Task<int> Attempt::open(Duration limit) {
+io::Task<int> Attempt::open(TimePoint deadline) {
     const auto socket = worker_.ring().connect_socket(upstream_.address.family());
     if (!socket) co_return socket.error();
     connection_ = pool_.add(**socket);
     const int on = 1;
     ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    const TimePoint asked = worker_.ring().now();
     const net::Address& address = upstream_.address;
-    int error = co_await (*socket)->connect(address.data(), address.size(), asked + limit);
-    if (error == 0 && upstream_.tls != nullptr) error = co_await secure(asked + limit);
-    if (error == 0) record_.connect = worker_.ring().now() - asked;
-    co_return error;
+    co_return co_await (*socket)->connect(address.data(), address.size(), deadline);
+}
+
+/// In front of everything else, TLS too.
+io::Task<int> Attempt::announce(RequestIdentity& client, int client_fd, TimePoint deadline) {
+    const net::ProxyHeaderText header = header_about(client, client_fd, upstream_.proxy_protocol);
+    iovec piece = http::h1::piece_of(header.bytes());
+    const Duration left = std::max(deadline - worker_.ring().now(), Duration::zero());
+    co_return co_await connection_->stream().send(&piece, 1, left);
 }
 
 io::Task<int> Attempt::secure(TimePoint deadline) {
@@ -122,7 +142,7 @@ void Attempt::interrupt(int error) noexcept {
 void Attempt::finish(bool keep_alive) noexcept {
     UpstreamConnection* connection = std::exchange(connection_, nullptr);
     // What follows a response has no request that it could answer.
-    if (keep_alive && !reader_->has_leftover()) {
+    if (keep_alive && is_shareable() && !reader_->has_leftover()) {
         pool_.give_back(connection, route_);
     } else {
         pool_.close(connection);

@@ -40,8 +40,9 @@ class Attempt {
     ~Attempt();
 
     /// A connection to the backend: a kept one, or a new one where there is none or `fresh` wants
-    /// it, its TLS handshake included. 0, or the errno of the failure; EPROTO of TLS's.
-    io::Task<int> reach(bool fresh, Duration limit);
+    /// it, its TLS handshake included. 0, or the errno of the failure; EPROTO of TLS's. A backend
+    /// that wants the PROXY protocol is told of the client, whose connection is `client_fd`.
+    io::Task<int> reach(bool fresh, Duration limit, RequestIdentity& client, int client_fd);
     /// What the client is told of a failure with this errno.
     OwnResponse answer_to(int error) const noexcept;
     bool is_connected() const noexcept { return connection_ != nullptr; }
@@ -88,8 +89,11 @@ class Attempt {
     const snapshot::AttemptRecord& record() const noexcept { return record_; }
 
   private:
-    io::Task<int> open(Duration limit);
+    io::Task<int> open(TimePoint deadline);
+    io::Task<int> announce(RequestIdentity& client, int client_fd, TimePoint deadline);
     io::Task<int> secure(TimePoint deadline);
+    /// Its connections may carry requests of any client.
+    bool is_shareable() const noexcept { return upstream_.proxy_protocol == 0; }
     void record_error() noexcept;
     void tell(snapshot::CircuitBreaker::Change change) const noexcept;
 

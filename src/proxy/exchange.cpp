@@ -236,7 +236,8 @@ bool Exchange::choose_upstream() noexcept {
 /// On a kept connection, and once more on a new one where the backend had just closed that.
 io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
     for (bool fresh = false;; fresh = true) {
-        const int error = co_await attempt_->reach(fresh, connect_limit());
+        const int error =
+            co_await attempt_->reach(fresh, connect_limit(), identity_, client_.stream().fd());
         if (abort_error_ != 0) {  // perhaps while there was no connection to interrupt
             fail(response_to_failure(abort_error_));
             co_return;

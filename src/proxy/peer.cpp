@@ -10,7 +10,8 @@ bool is_trusted_proxy(const net::Address& address, const Settings& settings) noe
 }
 
 Peer::Peer(const net::Address& address, const Settings& settings) noexcept
-    : host_size_(static_cast<std::uint8_t>(address.write_host(host_.data()))),
+    : port_(address.port()),
+      host_size_(static_cast<std::uint8_t>(address.write_host(host_.data()))),
       trusted_(is_trusted_proxy(address, settings)) {}
 
 }  // namespace penstock::proxy

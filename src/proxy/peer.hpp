@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "net/address.hpp"
@@ -15,11 +16,14 @@ class Peer {
     Peer(const net::Address& address, const Settings& settings) noexcept;
 
     std::string_view host() const noexcept { return {host_.data(), host_size_}; }
+    /// 0 where it has none: on a Unix socket.
+    std::uint16_t port() const noexcept { return port_; }
     /// Its X-Forwarded-* and X-Request-ID are believed (--trusted-proxy).
     bool is_trusted() const noexcept { return trusted_; }
 
   private:
     std::array<char, 46> host_;
+    std::uint16_t port_;
     std::uint8_t host_size_;
     bool trusted_;
 };

@@ -11,7 +11,10 @@ class Client(Peer):
     """A connection to the proxy. `address` is (host, port) or the path of a unix socket."""
 
     def __init__(self, address, label="client", receive_buffer=None):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        if isinstance(address, str):
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -295,7 +295,6 @@ TEST_CASE("what a backend cannot do yet is refused by name", "[model]") {
     const auto [member, pointer] = GENERATE(table<std::string, std::string>({
         {R"("protocol":"h2")", "/backends/0/protocol"},
         {R"("protocol":"h2c")", "/backends/0/protocol"},
-        {R"("proxyProtocol":1)", "/backends/0/proxyProtocol"},
     }));
     CAPTURE(member);
     CHECK(pointers(with_backend(member), FieldErrorKind::unsupported) == Lines{pointer});
