@@ -25,8 +25,12 @@ void publish_live_change(ControlEvents& events, const snapshot::LiveChange& chan
     switch (change.kind) {
         case Kind::died: {
             auto event = event_of<BackendDead>(route, upstream);
-            event.reason =
-                change.error == 0 ? "closed before it answered" : std::strerror(change.error);
+            if (!change.tls_reason.empty())
+                event.reason = std::string("TLS: ").append(change.tls_reason);
+            else if (change.error == 0)
+                event.reason = "closed before it answered";
+            else
+                event.reason = std::strerror(change.error);
             return events.publish(std::move(event));
         }
         case Kind::circuit_opened:

@@ -30,14 +30,19 @@ net::tls::ClientCredentials credentials_of(const Backend& backend) noexcept {
     return {text_of(backend.ca_cert), text_of(backend.client_cert), text_of(backend.client_key)};
 }
 
-FieldErrors check_credentials(const RouteConfig& route, std::string_view base) {
+FieldErrors check_credentials(const RouteConfig& route, std::string_view base,
+                              KnownCredentials& known) {
     FieldErrors errors;
     for (std::size_t i = 0; i < route.backends.size(); ++i) {
         const Backend& backend = route.backends[i];
         if (!backend.tls) continue;
         auto credentials = credentials_of(backend);
         if (!backend.client_cert || !backend.client_key) credentials.chain = {};
-        for (const CredentialFault& fault : net::tls::ClientContext::faults_of(credentials)) {
+        const bool is_new = credentials.authorities != known.authorities;
+        if (!is_new) credentials.authorities = {};
+        const auto faults = net::tls::ClientContext::faults_of(credentials);
+        if (is_new && faults.empty()) known.authorities = credentials.authorities;
+        for (const CredentialFault& fault : faults) {
             const std::string at = child_pointer(child_pointer(base, "backends"), i);
             errors.push_back({at + std::string(field_of(fault.part)), fault.error.message,
                               FieldErrorKind::invalid, net::tls::name_of(fault.error.kind)});

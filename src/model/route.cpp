@@ -73,6 +73,13 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
     }
 }
 
+/// A route of a document, or the whole of it.
+void check_part(Draft<RouteConfig>& draft, std::string_view base, KnownCredentials& known) {
+    add_new(draft.errors, validate(draft.value, base));
+    add_new(draft.errors, check_credentials(draft.value, base, known));
+    add_new(draft.errors, find_unsupported(draft.value, base));
+}
+
 ConfigDocument read_document(element root, const std::string&, FieldErrors& errors) {
     ConfigDocument document;
     simdjson::dom::object sections;
@@ -88,11 +95,12 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
         errors.push_back({"/routes", fmt::format("must be an array, not {}", kind_of(routes))});
         return document;
     }
+    KnownCredentials known;
     for (const element item : items) {
         const std::string pointer = child_pointer("/routes", document.routes.size());
         Draft<RouteConfig> draft;
         draft.value = read_route(item, pointer, draft.errors);
-        check(draft, pointer);
+        check_part(draft, pointer, known);
         add_new(errors, std::move(draft.errors));
         document.routes.push_back(std::move(draft.value));
     }
@@ -139,10 +147,9 @@ void inherit_secrets(RouteConfig& route, const RouteConfig& before) {
     }
 }
 
-void check(Draft<RouteConfig>& draft, std::string_view base) {
-    add_new(draft.errors, validate(draft.value, base));
-    add_new(draft.errors, check_credentials(draft.value, base));
-    add_new(draft.errors, find_unsupported(draft.value, base));
+void check(Draft<RouteConfig>& draft) {
+    KnownCredentials known;
+    check_part(draft, "", known);
 }
 
 Drafted<ConfigDocument> parse_config(std::string_view json) {

@@ -44,7 +44,7 @@ void inherit_secrets(RouteConfig& route, const RouteConfig& before);
 
 /// Adds what validate(), check_credentials() and find_unsupported() find, and brings names into
 /// canonical form.
-void check(Draft<RouteConfig>& draft, std::string_view base = "");
+void check(Draft<RouteConfig>& draft);
 
 /// The configuration as one document (SPEC section 9, /config).
 struct ConfigDocument {

@@ -126,11 +126,15 @@ io::Task<int> Attempt::secure(TimePoint deadline) {
     co_return error;
 }
 
-OwnResponse Attempt::answer_to(int error) const noexcept {
-    if (error != EPROTO) return response_to_failure(error);
+/// Of the connection that is there, or of the handshake of the one that is not any more.
+TlsFailure Attempt::tls_failure(int error) const noexcept {
+    if (error != EPROTO) return {};
     const bool is_secured = connection_ != nullptr && connection_->stream().is_secured();
-    const TlsFailure failure =
-        is_secured ? failure_of(connection_->stream().session()) : tls_failure_;
+    return is_secured ? failure_of(connection_->stream().session()) : tls_failure_;
+}
+
+OwnResponse Attempt::answer_to(int error) const noexcept {
+    const TlsFailure failure = tls_failure(error);
     return failure.fault == net::tls::Session::Fault::none ? response_to_failure(error)
                                                            : response_to_tls_failure(failure);
 }
@@ -217,7 +221,10 @@ void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind
     record_error();
     const bool breaks_health = failure == AttemptFailure::not_connected ||
                                (failure == AttemptFailure::broken_off && request_whole);
-    if (breaks_health) report_failure(route_, upstream_, error, now, worker_.tell_control());
+    if (breaks_health) {
+        report_failure(route_, upstream_, error, tls_failure(error).reason, now,
+                       worker_.tell_control());
+    }
 }
 
 void Attempt::record_error() noexcept {

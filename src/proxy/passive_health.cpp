@@ -30,10 +30,10 @@ bool speaks_against_backend(int error) noexcept {
 }
 
 void report_failure(const snapshot::Route& route, const snapshot::Upstream& upstream, int error,
-                    TimePoint now, const snapshot::TellControl& tell) {
+                    std::string_view tls_reason, TimePoint now, const snapshot::TellControl& tell) {
     if (!speaks_against_backend(error)) return;
     if (!upstream.live->health.record_failure(route.health, now)) return;
-    tell({snapshot::LiveChange::Kind::died, snapshot::name_of(*upstream.live), error});
+    tell({snapshot::LiveChange::Kind::died, snapshot::name_of(*upstream.live), error, tls_reason});
     // A request that outlived its route's version does not speak for the backends of the present
     // one: the control thread looks at those when it hears of the death.
     if (route.live->newest.load(std::memory_order_relaxed) != &route) return;

@@ -3,6 +3,8 @@
 // Worker threads. Nothing blocks; only failures come here.
 #pragma once
 
+#include <string_view>
+
 #include "base/clock.hpp"
 #include "snapshot/live_change.hpp"
 #include "snapshot/route.hpp"
@@ -18,8 +20,8 @@ bool speaks_against_backend(int error) noexcept;
 /// A request failed at `upstream` before any byte of a response. Not for a kept connection that
 /// turned out to be closed, not for a client that left, not for a response that was late. Where
 /// that makes the backend dead, control is told, and if it was the last one, who waits for a slot
-/// gets its answer.
+/// gets its answer. `tls_reason`: as LiveChange has it.
 void report_failure(const snapshot::Route& route, const snapshot::Upstream& upstream, int error,
-                    TimePoint now, const snapshot::TellControl& tell);
+                    std::string_view tls_reason, TimePoint now, const snapshot::TellControl& tell);
 
 }  // namespace penstock::proxy

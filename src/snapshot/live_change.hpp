@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "snapshot/live_state.hpp"
 
@@ -16,6 +17,8 @@ struct LiveChange {
     Kind kind = Kind::died;
     BackendName backend;
     int error = 0;  // of Kind::died: the errno of the failure that did it
+    /// Of Kind::died: TLS's own words for it, of static storage; empty: the errno says it.
+    std::string_view tls_reason{};
 };
 
 /// Given to workers at their start; called on a worker's thread, must not block.

@@ -257,6 +257,7 @@ def retry(t):
     equal(len(origins[0].refusals), 1, "handshakes with the bad one: it was dead after the first")
     state = {one["id"]: one["state"] for one in t.proxy.api("GET", f"{ROUTES}/{host}").json["backends"]}
     equal(state, {"bad": "dead", "good": "alive"}, "states")
+    contains(t.proxy.stderr(), '"reason":"TLS: certificate has expired"', "the log")
 
 
 @cases([("connecting", {}), ("a GET", {"path": "/health"})])

@@ -207,16 +207,20 @@ io::Received Session::decrypt(io::ReceiveSize size) noexcept {
         block->end += static_cast<std::uint32_t>(read);
     }
     const Step step = judge(result);
-    if (output_ && output_->filled().size() > most_unsent_control) {
-        failed_ = true;
-        failure_ = "too many messages that want a reply";
-    }
+    limit_replies();
     if (block->end > 0) {
         received.block = std::move(block);
     } else if (step == Step::failed || failed_) {
         received.error = EPROTO;
     }
     return received;
+}
+
+void Session::limit_replies() noexcept {
+    if (!output_ || output_->filled().size() <= most_unsent_control) return;
+    failed_ = true;
+    fault_ = Fault::protocol;
+    failure_ = "too many messages that want a reply";
 }
 
 bool Session::has_pending() const noexcept {
@@ -231,8 +235,9 @@ bool Session::absorb_unasked() noexcept {
         ERR_clear_error();
         // What wants more has read all there was.
         if (judge(SSL_peek_ex(ssl_.get(), &first, 1, &read)) != Step::wants_input) return false;
-    } while (socket_.has_pending());
-    return !socket_.input_ended();
+        limit_replies();
+    } while (socket_.has_pending() && !failed_);
+    return !socket_.input_ended() && !failed_;
 }
 
 // --- sending ---

@@ -91,6 +91,7 @@ class Session {
 
     Step judge(int result) noexcept;
     void note_failure() noexcept;
+    void limit_replies() noexcept;
     io::Received decrypt(io::ReceiveSize size) noexcept;
     int take_input(io::Received received) noexcept;
     bool encrypt(iovec*& pieces, unsigned& count) noexcept;
