@@ -83,7 +83,7 @@ UpstreamPool& UpstreamPools::of(const snapshot::Upstream& upstream) {
     auto& pool = pools_[id];
     if (pool == nullptr || pool->generation() != upstream.live->generation) {
         if (pool != nullptr) retire(id, pool->generation());
-        pool = std::make_unique<UpstreamPool>(ring_, upstream.live->generation);
+        pool = std::make_unique<UpstreamPool>(ring_, session_limit_, upstream.live->generation);
     }
     return *pool;
 }
@@ -94,6 +94,7 @@ void UpstreamPools::retire(std::uint32_t backend_id, std::uint32_t generation) n
     auto& pool = pools_[backend_id];
     if (pool == nullptr || pool->generation() != generation) return;
     pool->close_idle();
+    pool->sessions().clear();
     if (!pool->is_unused()) retired_.push_back(std::move(pool));
     pool.reset();
 }

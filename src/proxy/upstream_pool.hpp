@@ -43,8 +43,9 @@ class UpstreamConnection final : public ListNode<UpstreamConnection>, public io:
 
 class UpstreamPool {
   public:
-    UpstreamPool(io::Ring& ring, std::uint32_t generation) noexcept
-        : ring_(ring), timer_(*this), generation_(generation) {}
+    UpstreamPool(io::Ring& ring, net::tls::SessionLimit& sessions,
+                 std::uint32_t generation) noexcept
+        : ring_(ring), sessions_(sessions), timer_(*this), generation_(generation) {}
     UpstreamPool(const UpstreamPool&) = delete;
     UpstreamPool& operator=(const UpstreamPool&) = delete;
     ~UpstreamPool();
@@ -99,6 +100,7 @@ class UpstreamPools {
     void drop_unused_retired() noexcept;
 
     io::Ring& ring_;
+    net::tls::SessionLimit session_limit_;
     std::vector<std::unique_ptr<UpstreamPool>> pools_;
     std::vector<std::unique_ptr<UpstreamPool>> retired_;  // until their last leased connection ends
 };

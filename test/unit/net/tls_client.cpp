@@ -48,6 +48,7 @@ struct ClientFixture {
     Names names;
     std::unique_ptr<ServerContext> server;
     std::shared_ptr<const ClientContext> context;
+    SessionLimit limit;
 };
 
 io::Task<void> send_text(Stream& stream, const std::string& given, bool& done) {
@@ -113,7 +114,7 @@ TEST_CASE_METHOD(ClientFixture, "a server is who it should be, or the handshake 
 }
 
 TEST_CASE_METHOD(ClientFixture, "sessions are resumed: the newest first, each of TLS 1.3 once") {
-    ResumableSessions sessions;
+    ResumableSessions sessions(limit);
     for (int turn = 0; turn < 5; ++turn) {
         Ends ends(*ring);
         REQUIRE(shaken(ends, "one.test", &sessions).client == 0);
@@ -127,7 +128,7 @@ TEST_CASE_METHOD(ClientFixture, "sessions are resumed: the newest first, each of
 }
 
 TEST_CASE_METHOD(ClientFixture, "no more sessions are kept than have room") {
-    ResumableSessions sessions;
+    ResumableSessions sessions(limit);
     Ends ends(*ring);
     REQUIRE(shaken(ends, "one.test", &sessions).client == 0);
     for (std::size_t i = 0; i < 2 * ResumableSessions::most; ++i) {
@@ -135,10 +136,34 @@ TEST_CASE_METHOD(ClientFixture, "no more sessions are kept than have room") {
         CHECK(pass(*ring, ends.server, ends.client, "x") == "x");
     }
     CHECK(sessions.size() == ResumableSessions::most);
+    CHECK(limit.total() == ResumableSessions::most);
+}
+
+TEST_CASE("over all servers there is a limit, and it takes from who has been still the longest") {
+    const auto made = [] { return OpensslPtr<SSL_SESSION>(SSL_SESSION_new()); };
+    SessionLimit limit(3);
+    ResumableSessions first(limit);
+    ResumableSessions second(limit);
+    {
+        ResumableSessions third(limit);
+        first.keep(made());
+        third.keep(made());
+        second.keep(made());
+        first.keep(made());
+        CHECK(third.size() == 0);
+        CHECK(first.size() == 2);
+        CHECK(second.size() == 1);
+        third.keep(made());
+        CHECK(second.size() == 0);
+        CHECK(limit.total() == 3);
+    }
+    CHECK(limit.total() == 2);
+    first.clear();
+    CHECK(limit.total() == 0);
 }
 
 TEST_CASE_METHOD(ClientFixture, "tickets on an idle connection are TLS's own, bytes are not") {
-    ResumableSessions sessions;
+    ResumableSessions sessions(limit);
     Ends ends(*ring);
     REQUIRE(shaken(ends, "one.test", &sessions).client == 0);
     CHECK(pass(*ring, ends.client, ends.server, "request") == "request");
