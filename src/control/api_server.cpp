@@ -17,12 +17,12 @@ namespace penstock::control {
 
 namespace {
 
+using http::BodyPiece;
+using http::ReadOutcome;
+using http::ReadResult;
 using http::Status;
-using http::h1::BodyPiece;
 using http::h1::MessageReader;
 using http::h1::Parser;
-using http::h1::ReadOutcome;
-using http::h1::ReadResult;
 
 constexpr http::h1::HeadLimits head_limits{};
 constexpr Duration head_time = std::chrono::seconds(10);

@@ -49,7 +49,7 @@ class ApiServer {
     struct Body {
         std::string bytes;
         bool too_large = false;
-        http::h1::ReadResult result{};
+        http::ReadResult result{};
     };
 
     io::Task<void> accept_all();

@@ -69,7 +69,7 @@ io::Task<bool> HealthProbe::ask(TimePoint deadline) {
     http::h1::MessageReader reader(*stream_, http::h1::Parser::Role::responses);
     http::ResponseHead response;
     for (int heads = 0; heads < most_interim; ++heads) {
-        const http::h1::ReadResult read =
+        const http::ReadResult read =
             co_await reader.read_response(response, http::Method::get, deadline);
         if (!read.ok()) co_return false;
         if (!response.is_interim()) co_return response.status >= 200 && response.status < 400;

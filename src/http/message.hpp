@@ -19,7 +19,13 @@ enum class Method : std::uint8_t { other, get, head, options, connect, trace };
 
 /// How the end of a body is known (RFC 9112 section 6.3).
 struct BodyFraming {
-    enum class Kind : std::uint8_t { none, length, chunked, until_close };
+    enum class Kind : std::uint8_t {
+        none,
+        length,
+        chunked,  // for HTTP/2: told by frames, of a length not known before
+        until_close,
+        tunnel,  // another protocol's bytes, to the connection's end
+    };
 
     Kind kind = Kind::none;
     std::uint64_t length = 0;  // of Kind::length
@@ -42,11 +48,15 @@ struct RequestHead {
     std::string_view path;       // origin-form, or "*"
     std::string_view authority;  // as received, in Host or in an absolute-form target
     Method method = Method::other;
-    std::uint8_t minor_version = 1;
+    std::uint8_t major_version = 1;
+    std::uint8_t minor_version = 1;  // of HTTP/1
     bool keep_alive = true;
     bool expects_continue = false;
     bool accepts_trailers = false;  // TE: trailers
-    std::string_view upgrade;       // the value of Upgrade where Connection says so
+    /// RFC 8441: stands here as the GET with Upgrade that HTTP/1.1 would send, but only switching
+    /// protocols is a success.
+    bool is_extended_connect = false;
+    std::string_view upgrade;  // the value of Upgrade where Connection says so
     BodyFraming framing;
     FieldList fields;
 
@@ -62,7 +72,8 @@ struct ResponseHead {
     std::string_view bytes;
     std::string_view reason;
     std::uint16_t status = 0;
-    std::uint8_t minor_version = 1;
+    std::uint8_t major_version = 1;
+    std::uint8_t minor_version = 1;  // of HTTP/1
     bool keep_alive = true;
     std::string_view upgrade;
     BodyFraming framing;

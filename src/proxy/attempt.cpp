@@ -89,6 +89,7 @@ io::Task<int> Attempt::reach(bool fresh, Duration limit, RequestIdentity& client
         record_.connect = worker_.ring().now() - asked;
     }
     reader_.emplace(connection_->stream(), http::h1::Parser::Role::responses);
+    sink_.emplace(connection_->stream());
     co_return 0;
 }
 

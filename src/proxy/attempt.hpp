@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "http/h1/reader.hpp"
+#include "http/h1/stream_sink.hpp"
 #include "io/task.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/tunnel.hpp"
@@ -48,6 +49,7 @@ class Attempt {
     bool is_connected() const noexcept { return connection_ != nullptr; }
     net::Stream& stream() noexcept { return connection_->stream(); }
     http::h1::MessageReader& reader() noexcept { return *reader_; }
+    http::MessageSink& sink() noexcept { return *sink_; }
     const snapshot::Upstream& upstream() const noexcept { return upstream_; }
 
     /// Ends what waits on the connection, also while it is being made.
@@ -105,6 +107,7 @@ class Attempt {
     UpstreamConnection* connection_ = nullptr;
     TlsFailure tls_failure_;  // of the handshake
     std::optional<http::h1::MessageReader> reader_;
+    std::optional<http::h1::StreamSink> sink_;
     snapshot::AttemptRecord record_;
     TimePoint sent_;  // from when on the backend can be blamed for waiting
     AttemptFailure failure_ = AttemptFailure::none;

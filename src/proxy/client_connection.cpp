@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "http/h1/h1_downstream.hpp"
 #include "io/ring.hpp"
 #include "net/proxy_protocol.hpp"
 #include "proxy/worker.hpp"
@@ -65,6 +66,58 @@ io::Task<bool> ClientConnection::secure(net::tls::ServerContext& context) {
 }
 
 io::Task<void> ClientConnection::serve() {
+    Preface preface = Preface::http_1;
+    if (stream_.is_secured() && !stream_.session().alpn().empty())
+        preface = stream_.session().alpn() == "h2" ? Preface::http_2 : Preface::http_1;
+    else
+        preface = co_await read_preface();
+    if (preface == Preface::http_1)
+        co_await serve_serially();
+    else if (preface == Preface::http_2)
+        co_await serve_multiplexed();
+    unread_.reset();
+    stream_.close();
+}
+
+/// HTTP/2 with prior knowledge (RFC 9113 section 3.3) or HTTP/1: told by the first bytes.
+io::Task<ClientConnection::Preface> ClientConnection::read_preface() {
+    static constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
+    for (;;) {
+        const std::string_view known = unread_ ? unread_->filled() : std::string_view{};
+        if (known.size() >= preface.size() || !preface.starts_with(known))
+            co_return known.starts_with(preface) ? Preface::http_2 : Preface::http_1;
+        io::Received received = co_await stream_.receive(deadline);
+        if (!received.block) {
+            // HTTP/1 has an answer to a head that does not come, and to one that is cut short.
+            co_return known.empty() ? Preface::none : Preface::http_1;
+        }
+        if (!unread_)
+            unread_ = std::move(received.block);
+        else if (worker_.ring().buffers().make_room(unread_, received.block->filled().size()))
+            unread_->append(received.block->filled());
+    }
+}
+
+io::Task<void> ClientConnection::serve_multiplexed() {
+    const Settings& settings = worker_.settings();
+    const http::h2::ServerLimits limits{.head = settings.head,
+                                        .header_timeout = settings.header_timeout,
+                                        .idle_timeout = settings.idle_timeout,
+                                        .stall_limit = settings.body_timeout};
+    http::h2::ServerSession session(stream_, limits, *this);
+    session_ = &session;
+    co_await session.run(unread_);
+    session_ = nullptr;
+    if (session.wants_linger()) co_await linger();
+}
+
+io::Task<void> ClientConnection::serve(http::Downstream& client) {
+    Exchange exchange(worker_, peer_, stream_, client);
+    co_await exchange.run();
+}
+
+io::Task<void> ClientConnection::serve_serially() {
     io::Ring& ring = worker_.ring();
     const Settings& settings = worker_.settings();
     Duration patience = settings.header_timeout;
@@ -75,13 +128,22 @@ io::Task<void> ClientConnection::serve() {
             if (!received.block) break;  // left, idle for too long, or being drained
             unread_ = std::move(received.block);
         }
-        after = co_await run_exchange(*this, unread_);
+        after = co_await exchange_one();
         patience = settings.idle_timeout;
     }
     if (after == AfterExchange::linger) co_await linger();
     if (after == AfterExchange::reset) stream_.reset_on_close();
-    unread_.reset();
-    stream_.close();
+}
+
+/// One HTTP/1 request and its response; what follows the request stays in unread_.
+io::Task<AfterExchange> ClientConnection::exchange_one() {
+    http::h1::H1Downstream client(stream_, std::move(unread_));
+    Exchange exchange(worker_, peer_, stream_, client);
+    exchange_ = &exchange;
+    const AfterExchange after = co_await exchange.run();
+    exchange_ = nullptr;
+    if (after == AfterExchange::keep) unread_ = client.take_leftover();
+    co_return after;
 }
 
 io::Task<void> ClientConnection::linger() {
@@ -98,10 +160,14 @@ io::Task<void> ClientConnection::linger() {
 }
 
 void ClientConnection::drain() noexcept {
-    if (exchange_ == nullptr) stream_.interrupt(ECANCELED);
+    if (session_ != nullptr)
+        session_->drain();
+    else if (exchange_ == nullptr)
+        stream_.interrupt(ECANCELED);
 }
 
 void ClientConnection::abort(int error) noexcept {
+    if (session_ != nullptr) session_->abort(error);
     if (exchange_ != nullptr) exchange_->abort(error);
     stream_.interrupt(error);
 }

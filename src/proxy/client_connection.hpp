@@ -1,10 +1,12 @@
-// ClientConnection: one client's connection and the requests that follow one another on it.
+// ClientConnection: one client's connection and the requests on it: one after the other (HTTP/1),
+// or many at once (HTTP/2).
 //
 // Small, because most are idle: what a request needs lives in its Exchange. Owned by its own
 // coroutine, listed by its worker, used on that worker's thread alone.
 #pragma once
 
 #include "base/intrusive_list.hpp"
+#include "http/h2/server_session.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/task.hpp"
 #include "net/stream.hpp"
@@ -16,7 +18,7 @@ namespace penstock::proxy {
 
 class Worker;
 
-class ClientConnection : public ListNode<ClientConnection> {
+class ClientConnection final : public ListNode<ClientConnection>, http::h2::RequestHandler {
   public:
     ClientConnection(Worker& worker, io::Socket& socket, const Peer& peer) noexcept
         : worker_(worker), stream_(socket), peer_(peer) {}
@@ -40,15 +42,21 @@ class ClientConnection : public ListNode<ClientConnection> {
     const Peer& peer() const noexcept { return peer_; }
 
   private:
-    friend class Exchange;
+    enum class Preface : std::uint8_t { http_1, http_2, none };
 
+    io::Task<Preface> read_preface();
+    io::Task<void> serve_serially();
+    io::Task<void> serve_multiplexed();
+    io::Task<AfterExchange> exchange_one();
+    io::Task<void> serve(http::Downstream& client) override;
     io::Task<void> linger();
 
     Worker& worker_;
     net::Stream stream_;
     Peer peer_;
-    io::BlockRef unread_;           // what has come and no exchange has taken
-    Exchange* exchange_ = nullptr;  // the one under way
+    io::BlockRef unread_;                         // what has come and no exchange has taken
+    Exchange* exchange_ = nullptr;                // the one under way, on HTTP/1
+    http::h2::ServerSession* session_ = nullptr;  // on HTTP/2
 };
 
 }  // namespace penstock::proxy

@@ -5,7 +5,6 @@
 #include "io/ring.hpp"
 #include "proxy/balance/balancer.hpp"
 #include "proxy/balance/client_key.hpp"
-#include "proxy/client_connection.hpp"
 #include "proxy/forwarded_headers.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/eligible.hpp"
@@ -15,13 +14,12 @@ namespace penstock::proxy {
 namespace {
 
 using http::BodyFraming;
+using http::BodyPiece;
 using http::Method;
+using http::ReadOutcome;
+using http::ReadResult;
 using http::Status;
-using http::h1::BodyPiece;
 using http::h1::HeadBuffer;
-using http::h1::Parser;
-using http::h1::ReadOutcome;
-using http::h1::ReadResult;
 using Verdict = Admission::Verdict;
 
 /// Unread request bodies up to this size, and for this long, are read and dropped to keep the
@@ -31,31 +29,21 @@ constexpr Duration longest_drain = std::chrono::seconds(1);
 
 }  // namespace
 
-io::Task<AfterExchange> run_exchange(ClientConnection& client, io::BlockRef& unread) {
-    Exchange exchange(client, unread);
-    co_return co_await exchange.run();
-}
-
-Exchange::Exchange(ClientConnection& client, io::BlockRef& unread) noexcept
-    : client_(client),
-      worker_(client.worker()),
-      unread_(unread),
-      client_reader_(client.stream(), Parser::Role::requests),
-      identity_(request_, client.peer(), worker_.settings(), worker_.random()),
+Exchange::Exchange(Worker& worker, const Peer& peer, net::Stream& connection,
+                   http::Downstream& client) noexcept
+    : worker_(worker),
+      connection_(connection),
+      client_(client),
+      identity_(request_, peer, worker_.settings(), worker_.random()),
       admission_(worker_.ring()),
       kept_(worker_.ring().buffers()) {
-    client_.exchange_ = this;
     worker_.note_exchange();
-    client_reader_.give(std::move(unread));
-    const http::h1::HeadLimits& limits = worker_.settings().head;
-    client_reader_.limit_chunk_overhead(limits.header_bytes, limits.headers);
 }
 
 Exchange::~Exchange() {
     attempt_.reset();  // while its route is held
     admission_.release();
-    client_.exchange_ = nullptr;
-    client_.stream().watch(nullptr);
+    client_.watch(nullptr);
     worker_.ring().timers().disarm(route_timer_);
     if (route_ != nullptr) worker_.snapshots().release(*route_);
 }
@@ -65,20 +53,20 @@ Exchange::~Exchange() {
 io::Task<AfterExchange> Exchange::run() {
     const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
     const ReadResult read =
-        co_await client_reader_.read_request(request_, worker_.settings().head, deadline);
-    client_.stream().watch(this);
+        co_await client_.read_request(request_, worker_.settings().head, deadline);
+    client_.watch(this);
     request_readable_ = read.ok();
     started_ = worker_.ring().now();
     if (!read.ok()) {
         unreadable(read);
-    } else if (client_.stream().input_error() != 0) {
+    } else if (client_.input_error() != 0) {
         client_gone_ = true;  // reset before anyone watched
     } else if (accept_request()) {
-        client_reader_.start_body(request_.framing);
-        first_piece_ = client_reader_.body_at_hand();
+        client_.start_body(request_.framing);
+        first_piece_ = client_.body_at_hand();
         co_await forward();
     } else {
-        client_reader_.start_body(request_.framing);
+        client_.start_body(request_.framing);
     }
     if (failure_ && !response_started_ && !client_gone_) co_await refuse(*failure_);
     tell_ended();
@@ -113,23 +101,25 @@ bool Exchange::accept_request() {
               {},
               {},
               "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n"});
+    } else if (request_.is_extended_connect && allowed_upgrade(request_, *route_).empty()) {
+        fail(refusal(Status::not_implemented, "the route does not take this protocol"));
     } else if (route_->max_body_bytes != 0 && request_.framing.length > route_->max_body_bytes) {
         fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
-    } else if (route_->abort_on_close && client_.stream().input_ended()) {
+    } else if (route_->abort_on_close && client_.input_ended()) {
         client_gone_ = true;
     }
     return !failure_ && !client_gone_;
 }
 
 bool Exchange::is_secured() const noexcept {
-    return client_.stream().is_secured();
+    return connection_.is_secured();
 }
 
 /// RFC 9110 section 15.5.20: a client that reuses its connection for a name which the connection's
 /// certificate does not cover, and which has one of its own, is to open another.
 bool Exchange::is_misdirected() const noexcept {
     if (!is_secured()) return false;
-    const net::tls::Certificate* const shown = client_.stream().session().certificate();
+    const net::tls::Certificate* const shown = connection_.session().certificate();
     const auto& certificates = worker_.snapshots().current()->certificates();
     return shown != nullptr && !shown->covers(request_.host()) &&
            certificates.find_own(request_.host()) != nullptr;
@@ -139,7 +129,7 @@ bool Exchange::is_misdirected() const noexcept {
 /// already.
 bool Exchange::wants_https() const noexcept {
     if (!route_->auto_https || is_secured()) return false;
-    if (believed(request_, client_.peer(), http::FieldId::x_forwarded_proto) == "https")
+    if (believed(request_, identity_.peer(), http::FieldId::x_forwarded_proto) == "https")
         return false;
     return worker_.snapshots().current()->certificates().find_own(request_.host()) != nullptr;
 }
@@ -172,12 +162,11 @@ io::Task<void> Exchange::forward() {
 
 /// In the route's queue. Nothing more of the request is read, but its client's leaving is seen.
 io::Task<bool> Exchange::wait_turn() {
-    net::Stream& client = client_.stream();
-    client.expect_input();
+    client_.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
     if (!snapshot::takes_requests(*route_, worker_.ring().now()))
         admission_.give_up(Verdict::no_backend);
-    if (client.peer_finished()) client_left();
+    if (client_.peer_finished()) client_left();
     const TimePoint began = worker_.ring().now();
     worker_.tracker().queued(*route_);
     const Verdict verdict = co_await admission_.wait_turn();
@@ -237,7 +226,7 @@ bool Exchange::choose_upstream() noexcept {
 io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
     for (bool fresh = false;; fresh = true) {
         const int error =
-            co_await attempt_->reach(fresh, connect_limit(), identity_, client_.stream().fd());
+            co_await attempt_->reach(fresh, connect_limit(), identity_, connection_.fd());
         if (abort_error_ != 0) {  // perhaps while there was no connection to interrupt
             fail(response_to_failure(abort_error_));
             co_return;
@@ -261,7 +250,7 @@ void Exchange::attempt_failed(AttemptFailure failure, int error,
     if (failure_ || client_gone_ || abort_error_ != 0) return fail(answer);
     const bool ours = failure == AttemptFailure::not_connected && is_lack_of_resources(error);
     attempt_->failed(ours ? AttemptFailure::no_resources : failure, error,
-                     snapshot::error_kind_of(answer.error), client_reader_.body_ended());
+                     snapshot::error_kind_of(answer.error), client_.body_ended());
     fail(answer);
 }
 
@@ -271,8 +260,7 @@ bool Exchange::may_repeat() const noexcept {
     if (!failure_ || client_gone_ || abort_error_ != 0 || backend_spoke_ || !request_readable_)
         return false;
     if (attempt_->failure() == AttemptFailure::not_connected) return true;
-    const bool at_hand =
-        first_piece_.last || kept_.bytes().size() == client_reader_.body_bytes_read();
+    const bool at_hand = first_piece_.last || kept_.bytes().size() == client_.body_bytes_read();
     return at_hand && is_idempotent(request_.method_text);
 }
 
@@ -305,7 +293,7 @@ void Exchange::start_over() noexcept {
 io::Task<void> Exchange::refuse(const OwnResponse& response) {
     const bool body_is_long = request_.framing.kind == BodyFraming::Kind::length &&
                               request_.framing.length > most_drained;
-    const bool may_never_come = request_.expects_continue && !client_reader_.has_leftover();
+    const bool may_never_come = request_.expects_continue && !client_.has_leftover();
     client_keeps_ = may_keep_client() && !body_is_long && !may_never_come;
     HeadBuffer out(worker_.ring().buffers());
     write_own_response(out, response,
@@ -319,19 +307,23 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .identity = &identity_});
     response_started_ = true;
     status_ = static_cast<std::uint16_t>(http::code(response.status));
-    iovec piece = http::h1::piece_of(out.bytes());
-    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
+    const std::size_t head_size = out.bytes().find("\r\n\r\n") + 4;
+    const http::Outgoing sent{.head = out.bytes().substr(0, head_size),
+                              .data = out.bytes().substr(head_size),
+                              .last = true};
+    const int error = co_await client_.send(sent, worker_.settings().body_timeout);
     response_whole_ = error == 0;
     client_gone_ = error != 0;
-    if (response_whole_) bytes_out_ = out.bytes().size() - (out.bytes().find("\r\n\r\n") + 4);
-    if (client_keeps_ && response_whole_) client_keeps_ = co_await drain_request_body();
+    if (response_whole_) bytes_out_ = sent.data.size();
+    const bool holds_up_next = client_keeps_ && response_whole_ && !client_.is_multiplexed();
+    if (holds_up_next) client_keeps_ = co_await drain_request_body();
 }
 
 io::Task<bool> Exchange::drain_request_body() {
     const TimePoint deadline = worker_.ring().now() + longest_drain;
-    while (!client_reader_.body_ended()) {
-        const BodyPiece piece = co_await client_reader_.read_body(deadline);
-        if (!piece.result.ok() || client_reader_.body_bytes_read() > most_drained) co_return false;
+    while (!client_.body_ended()) {
+        const BodyPiece piece = co_await client_.read_body(deadline);
+        if (!piece.result.ok() || client_.body_bytes_read() > most_drained) co_return false;
     }
     co_return true;
 }
@@ -352,7 +344,7 @@ void Exchange::tell_ended() noexcept {
                                    .tunnelled = status_ == 101,
                                    .started = started_,
                                    .now = worker_.ring().now(),
-                                   .bytes_in = tunnel_in_ + client_reader_.body_bytes_read(),
+                                   .bytes_in = client_.body_bytes_read(),
                                    .bytes_out = bytes_out_,
                                    .queue = queued_for_};
     if (!response_whole_) {
@@ -388,14 +380,13 @@ AfterExchange Exchange::conclude() noexcept {
         return untold ? AfterExchange::reset : AfterExchange::close;
     }
     if (!response_whole_) return AfterExchange::close;
-    if (!client_reader_.body_ended()) return AfterExchange::linger;
-    unread_ = client_reader_.take_leftover();
+    if (!client_.body_ended()) return AfterExchange::linger;
     if (client_keeps_) return AfterExchange::keep;
-    return failure_ || unread_ ? AfterExchange::linger : AfterExchange::close;
+    return failure_ || client_.has_leftover() ? AfterExchange::linger : AfterExchange::close;
 }
 
 bool Exchange::may_keep_client() const noexcept {
-    const bool body_readable = client_reader_.body_ended() || failure_.has_value();
+    const bool body_readable = client_.body_ended() || failure_.has_value();
     return request_readable_ && request_.keep_alive && body_readable && !worker_.draining() &&
            abort_error_ == 0;
 }
@@ -453,9 +444,9 @@ void Exchange::end_backend_work() noexcept {
     admission_.release();
 }
 
-void Exchange::on_unawaited_input(io::Socket& socket) {
+void Exchange::on_client_change() noexcept {
     const bool is_missed = admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close);
-    if (socket.input_error() != 0 || (socket.peer_finished() && is_missed)) client_left();
+    if (client_.input_error() != 0 || (client_.peer_finished() && is_missed)) client_left();
 }
 
 void Exchange::client_left() noexcept {
@@ -470,7 +461,7 @@ void Exchange::on_timeout(io::Timer& timer) {
 void Exchange::abort(int error) noexcept {
     if (abort_error_ == 0) abort_error_ = error;
     sending_stopped_ = true;
-    client_.stream().cancel_receive(error);
+    client_.stop_reading(error);
     admission_.abandon();
     if (attempt_) attempt_->interrupt(error);
 }

@@ -1,17 +1,16 @@
 // Exchange: one request and its response, from the client's first byte to the last one it gets.
 //
-// run() is the life of a request, top to bottom. Lives in the frame of its client connection's
-// coroutine, on that worker's thread, and holds everything it has taken (route, backend connection)
-// until it ends.
+// run() is the life of a request, top to bottom, whatever the client's HTTP version. Lives in the
+// frame of its client connection's (its stream's) coroutine, on that worker's thread, and holds
+// everything it has taken (route, backend connection) until it ends.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "http/h1/reader.hpp"
+#include "http/downstream.hpp"
 #include "http/h1/writer.hpp"
-#include "io/socket.hpp"
 #include "io/task.hpp"
 #include "proxy/admission.hpp"
 #include "proxy/attempt.hpp"
@@ -24,10 +23,9 @@
 
 namespace penstock::proxy {
 
-class ClientConnection;
 class Worker;
 
-/// What becomes of the client's connection after an exchange.
+/// What becomes of the client's HTTP/1 connection after an exchange.
 enum class AfterExchange : std::uint8_t {
     keep,    // the next request may follow
     close,   // nothing more to say
@@ -36,11 +34,11 @@ enum class AfterExchange : std::uint8_t {
     reset,   // the response is not whole and nothing in its framing would tell
 };
 
-class Exchange final : io::SocketWatcher, SourceObserver {
+class Exchange final : http::DownstreamWatcher, SourceObserver {
   public:
-    /// `unread`: bytes of the client that have been read already; left there is what follows this
-    /// request.
-    Exchange(ClientConnection& client, io::BlockRef& unread) noexcept;
+    /// `connection`: that `client` is a part of.
+    Exchange(Worker& worker, const Peer& peer, net::Stream& connection,
+             http::Downstream& client) noexcept;
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
     ~Exchange();
@@ -48,7 +46,7 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     io::Task<AfterExchange> run();
 
     /// Ends it as soon as its operations let go (drain time-out, client gone).
-    void abort(int error) noexcept;
+    void abort(int error) noexcept override;
 
   private:
     /// The request's phases.
@@ -68,9 +66,9 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     io::Task<bool> drain_request_body();
     AfterExchange conclude() noexcept;
 
-    http::h1::BodyPiece next_piece() const noexcept;
+    http::BodyPiece next_piece() const noexcept;
     void request_relayed(const Relayed& relayed) noexcept;
-    void response_failed(const http::h1::ReadResult& read) noexcept;
+    void response_failed(const http::ReadResult& read) noexcept;
     void attempt_failed(AttemptFailure failure, int error, const OwnResponse& answer) noexcept;
     bool may_repeat() const noexcept;
     bool take_retry() noexcept;
@@ -86,12 +84,12 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     bool wants_https() const noexcept;
     void redirect_to_https();
     void fail(const OwnResponse& failure) noexcept;
-    void unreadable(const http::h1::ReadResult& read) noexcept;
+    void unreadable(const http::ReadResult& read) noexcept;
     void await_response_from_now() noexcept;
     Duration connect_limit() const noexcept;
     Duration response_limit() const noexcept;
 
-    void on_unawaited_input(io::Socket& socket) override;
+    void on_client_change() noexcept override;
     void on_source_end() noexcept override;
     static void on_timeout(io::Timer& timer);
 
@@ -100,13 +98,12 @@ class Exchange final : io::SocketWatcher, SourceObserver {
         Exchange& exchange;
     };
 
-    ClientConnection& client_;
     Worker& worker_;
-    io::BlockRef& unread_;
-    http::h1::MessageReader client_reader_;
+    net::Stream& connection_;  // the client's
+    http::Downstream& client_;
     http::RequestHead request_;
     RequestIdentity identity_;
-    http::h1::BodyPiece first_piece_;  // what of the body came with the head
+    http::BodyPiece first_piece_;  // what of the body came with the head
     const snapshot::Route* route_ = nullptr;
     std::string_view upgrade_;  // what the backend is asked to switch to
 
@@ -123,7 +120,6 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     TimePoint dispatched_{};  // a backend was picked for the first time
     std::optional<Duration> queued_for_;
     std::uint64_t bytes_out_ = 0;  // of bodies, to the client
-    std::uint64_t tunnel_in_ = 0;
     std::uint16_t status_ = 0;             // that the client was sent
     TimePoint response_deadline_ = never;  // set once the request has been sent
     int abort_error_ = 0;                  // why the exchange was ended from outside
@@ -139,8 +135,5 @@ class Exchange final : io::SocketWatcher, SourceObserver {
     bool client_keeps_ = false;            // what we told the client about its connection
     bool chunked_to_client_ = false;
 };
-
-/// Runs one exchange; see Exchange.
-io::Task<AfterExchange> run_exchange(ClientConnection& client, io::BlockRef& unread);
 
 }  // namespace penstock::proxy

@@ -4,7 +4,6 @@
 #include "base/bytes.hpp"
 #include "io/both.hpp"
 #include "io/ring.hpp"
-#include "proxy/client_connection.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/forwarded_headers.hpp"
 #include "proxy/tunnel.hpp"
@@ -15,11 +14,11 @@ namespace penstock::proxy {
 namespace {
 
 using http::BodyFraming;
+using http::BodyPiece;
+using http::ReadOutcome;
+using http::ReadResult;
 using http::Status;
-using http::h1::BodyPiece;
 using http::h1::HeadBuffer;
-using http::h1::ReadOutcome;
-using http::h1::ReadResult;
 
 /// After a head with Expect, the client is given this long before its body counts as late.
 constexpr Duration expectation_grace = std::chrono::seconds(1);
@@ -65,9 +64,9 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
         if (retries_.made() == 0 && kept_.bytes().empty()) kept_.add(first_piece_.data);
     }
     if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
-    const Relayed relayed =
-        co_await relay(client_reader_, attempt_->stream(), head.bytes(), next_piece(), options);
-    attempt_->sent(client_reader_.body_bytes_read());
+    const Relayed relayed = co_await relay(worker_.ring(), client_, attempt_->sink(), head.bytes(),
+                                           next_piece(), options);
+    attempt_->sent(client_.body_bytes_read());
     request_relayed(relayed);
 }
 
@@ -75,7 +74,7 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
 BodyPiece Exchange::next_piece() const noexcept {
     BodyPiece piece = first_piece_;
     if (!kept_.bytes().empty()) piece.data = kept_.bytes();
-    piece.last = client_reader_.body_ended();
+    piece.last = client_.body_ended();
     return piece;
 }
 
@@ -127,7 +126,8 @@ io::Task<void> Exchange::receive_response() {
     }
     final_head_read_ = true;
     if (response_.status == 101) {
-        if (upgrade_.empty() || !equals_ignoring_case(response_.upgrade, upgrade_)) {
+        if (upgrade_.empty() || !equals_ignoring_case(response_.upgrade, upgrade_) ||
+            !client_.accepts_switch(response_)) {
             attempt_failed(AttemptFailure::malformed, 0,
                            refusal(Status::bad_gateway, "the backend switched protocols unasked"));
         } else {
@@ -136,6 +136,12 @@ io::Task<void> Exchange::receive_response() {
         }
         co_return;  // switch_protocols() follows once the request is wholly sent
     }
+    if (request_.is_extended_connect && response_.status < 300) {
+        // RFC 8441 section 5: the client would take 2xx for the tunnel.
+        attempt_failed(AttemptFailure::malformed, 0,
+                       refusal(Status::bad_gateway, "the backend did not switch protocols"));
+        co_return;
+    }
     attempt_->answered(response_.status);
     co_await answer();
     if (!request_sent_) stop_sending();  // an early response: the rest is of no use to anyone
@@ -143,7 +149,7 @@ io::Task<void> Exchange::receive_response() {
 
 void Exchange::stop_sending() noexcept {
     sending_stopped_ = true;
-    client_.stream().cancel_receive(ECANCELED);
+    client_.stop_reading(ECANCELED);
     attempt_->interrupt(ECANCELED);
 }
 
@@ -167,8 +173,8 @@ io::Task<void> Exchange::pass_interim() {
     write_client_head(
         head, response_,
         {.settings = worker_.settings(), .route = *route_, .identity = identity_, .date = {}});
-    iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
+    const http::Outgoing out{.head = head.bytes()};
+    const int error = co_await client_.send(out, worker_.settings().body_timeout);
     if (error != 0) abort(error);
 }
 
@@ -207,7 +213,7 @@ io::Task<void> Exchange::answer() {
                                .stall_limit = worker_.settings().body_timeout,
                                .observer = this};
     const Relayed relayed =
-        co_await relay(attempt_->reader(), client_.stream(), head.bytes(), first, options);
+        co_await relay(worker_.ring(), attempt_->reader(), client_, head.bytes(), first, options);
     response_whole_ = relayed.end == RelayEnd::complete;
     bytes_out_ = attempt_->reader().body_bytes_read();
     if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
@@ -224,19 +230,18 @@ io::Task<void> Exchange::switch_protocols() {
                        .date = worker_.date()});
     response_started_ = true;
     status_ = response_.status;
-    iovec piece = http::h1::piece_of(head.bytes());
-    const int error = co_await client_.stream().send(&piece, 1, worker_.settings().body_timeout);
+    const http::Outgoing out{.head = head.bytes()};
+    const int error = co_await client_.send(out, worker_.settings().body_timeout);
     if (error != 0) co_return;
     response_whole_ = true;
-    io::BlockRef from_client = client_reader_.take_leftover();
-    io::BlockRef from_backend = attempt_->reader().take_leftover();
-    client_.stream().watch(nullptr);
+    client_.watch(nullptr);
     worker_.ring().timers().disarm(
         route_timer_);  // it bounds the request; the tunnel has its own limit
     TunnelTraffic traffic;
-    co_await tunnel(client_.stream(), attempt_->stream(), from_client, from_backend,
-                    route_->tunnel_idle, worker_.settings().body_timeout, traffic);
-    tunnel_in_ = traffic.from_client;
+    const TunnelEnd client_end{client_, client_};
+    const TunnelEnd backend_end{attempt_->reader(), attempt_->sink()};
+    co_await tunnel(worker_.ring(), client_end, backend_end, route_->tunnel_idle,
+                    worker_.settings().body_timeout, traffic);
     bytes_out_ = traffic.from_backend;
     attempt_->count(traffic);
     attempt_->finish(false);

@@ -73,8 +73,13 @@ bool has_strict_transport(const http::FieldList& fields) noexcept {
     return false;
 }
 
-void write_via(HeadBuffer& out, unsigned minor_version, std::string_view node_name) {
-    out.append(minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ");
+/// Of the message that was received: RFC 9110 section 7.6.3.
+void write_via(HeadBuffer& out, unsigned major_version, unsigned minor_version,
+               std::string_view node_name) {
+    if (major_version == 2)
+        out.append("Via: 2 ");
+    else
+        out.append(minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ");
     out.append(node_name);
     out.append("\r\n");
 }
@@ -199,7 +204,7 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     }
     write_connection(out, request, context.upgrade);
     write_origin_of_request(out, request, context);
-    write_via(out, request.minor_version, context.settings.node_name);
+    write_via(out, request.major_version, request.minor_version, context.settings.node_name);
     for (const auto& edit : edits.edits()) {
         if (edit.id != FieldId::host) write_edit(out, edits, edit, context.identity);
     }
@@ -225,7 +230,7 @@ void write_client_head(HeadBuffer& out, http::ResponseHead& response,
                                 response.bytes.data() + response.bytes.size());
     if (!has_date && !interim) out.append_field("Date", context.date);
     if (!edited || !edits.covers(FieldId::via))
-        write_via(out, response.minor_version, context.settings.node_name);
+        write_via(out, response.major_version, response.minor_version, context.settings.node_name);
     if (edited) {
         for (const auto& edit : edits.edits()) write_edit(out, edits, edit, context.identity);
     }

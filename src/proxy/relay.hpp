@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "http/h1/reader.hpp"
+#include "http/body.hpp"
+#include "io/ring.hpp"
 #include "io/task.hpp"
-#include "net/stream.hpp"
 
 namespace penstock::proxy {
 
@@ -27,7 +27,7 @@ enum class RelayEnd : std::uint8_t {
 
 struct Relayed {
     RelayEnd end = RelayEnd::complete;
-    http::h1::ReadResult read{};
+    http::ReadResult read{};
     int error = 0;
 };
 
@@ -53,7 +53,8 @@ struct RelayOptions {
 };
 
 /// Sends `head`, then the body that `from` is in the middle of, whose first piece is `first`.
-io::Task<Relayed> relay(http::h1::MessageReader& from, net::Stream& to, std::string_view head,
-                        const http::h1::BodyPiece& first, const RelayOptions& options);
+io::Task<Relayed> relay(io::Ring& ring, http::BodySource& from, http::MessageSink& to,
+                        std::string_view head, const http::BodyPiece& first,
+                        const RelayOptions& options);
 
 }  // namespace penstock::proxy

@@ -7,9 +7,9 @@
 
 #include <cstdint>
 
-#include "io/buffer_pool.hpp"
+#include "http/body.hpp"
+#include "io/ring.hpp"
 #include "io/task.hpp"
-#include "net/stream.hpp"
 
 namespace penstock::proxy {
 
@@ -19,10 +19,14 @@ struct TunnelTraffic {
     std::uint64_t from_backend = 0;
 };
 
-/// `from_client` and `from_backend`: bytes that were read ahead. Both streams are fit only for
-/// closing afterwards.
-io::Task<void> tunnel(net::Stream& client, net::Stream& backend, io::BlockRef& from_client,
-                      io::BlockRef& from_backend, Duration idle_limit, Duration stall_limit,
-                      TunnelTraffic& traffic);
+/// One side: where its bytes come from and where those for it go.
+struct TunnelEnd {
+    http::BodySource& source;
+    http::MessageSink& sink;
+};
+
+/// Both are fit only for closing afterwards. Bytes that were read ahead pass first.
+io::Task<void> tunnel(io::Ring& ring, const TunnelEnd& client, const TunnelEnd& backend,
+                      Duration idle_limit, Duration stall_limit, TunnelTraffic& traffic);
 
 }  // namespace penstock::proxy

@@ -42,7 +42,7 @@
 namespace {
 
 using namespace penstock;
-using http::h1::BodyPiece;
+using http::BodyPiece;
 using http::h1::MessageReader;
 using http::h1::Parser;
 
@@ -235,7 +235,7 @@ io::Task<After> serve_one(Server& server, net::Stream& stream, io::BlockRef& unr
     MessageReader reader(stream, Parser::Role::requests);
     reader.give(std::move(unread));
     http::RequestHead request;
-    const http::h1::ReadResult read =
+    const http::ReadResult read =
         co_await reader.read_request(request, limits, server.ring.now() + patience);
     if (!read.ok()) co_return After::close;
     server.note(request);

@@ -21,13 +21,6 @@ bool is_token(std::string_view text) noexcept {
     return !text.empty();
 }
 
-/// Methods that llhttp takes in HTTP; it knows those of other protocols too.
-bool is_known_method(std::string_view text) noexcept {
-#define PENSTOCK_SAME(number, name, string) text == #string ||
-    return HTTP_METHOD_MAP(PENSTOCK_SAME) false;
-#undef PENSTOCK_SAME
-}
-
 Method method_of(std::string_view text) noexcept {
     if (text == "GET") return Method::get;
     if (text == "HEAD") return Method::head;
@@ -35,13 +28,6 @@ Method method_of(std::string_view text) noexcept {
     if (text == "CONNECT") return Method::connect;
     if (text == "TRACE") return Method::trace;
     return Method::other;
-}
-
-/// Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and
-/// hop-by-hop ones.
-bool may_trail(FieldId id) noexcept {
-    return !is_hop_by_hop(id) && id != FieldId::trailer && !is_protected_from_connection(id) &&
-           id != FieldId::expect;
 }
 
 struct RequestLine {
@@ -64,6 +50,17 @@ RequestLine split_request_line(std::string_view line) noexcept {
 
 }  // namespace
 
+bool is_known_method(std::string_view text) noexcept {
+#define PENSTOCK_SAME(number, name, string) text == #string ||
+    return HTTP_METHOD_MAP(PENSTOCK_SAME) false;
+#undef PENSTOCK_SAME
+}
+
+bool may_trail(FieldId id) noexcept {
+    return !is_hop_by_hop(id) && id != FieldId::trailer && !is_protected_from_connection(id) &&
+           id != FieldId::expect;
+}
+
 std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t most_uri) noexcept {
     const RequestLine parts = split_request_line(line);
     const bool is_version = parts.version.size() == 8 && parts.version.starts_with("HTTP/") &&
@@ -80,6 +77,16 @@ std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t m
     if (parts.target.size() > most_uri)
         return Refusal{Status::uri_too_long, "request target too long"};
     return std::nullopt;
+}
+
+void read_request_line(std::string_view line, RequestHead& head) noexcept {
+    const RequestLine parts = split_request_line(line);
+    head.method_text = parts.method;
+    head.target = parts.target;
+    head.method = method_of(parts.method);
+    head.major_version = 1;
+    head.minor_version = static_cast<std::uint8_t>(parts.version.back() - '0');
+    head.is_extended_connect = false;
 }
 
 struct Parser::Callbacks {
@@ -212,17 +219,13 @@ std::optional<Refusal> Parser::parse_request(std::string_view bytes, const HeadL
     if (list_full_ || head.fields.size() > limits.headers) {
         return Refusal{Status::request_header_fields_too_large, "too many header fields"};
     }
-    const RequestLine parts = split_request_line(line);
     if (!parsed) {
-        return is_known_method(parts.method)
+        return is_known_method(split_request_line(line).method)
                    ? Refusal{Status::bad_request, "malformed request head"}
                    : Refusal{Status::not_implemented, "unknown method"};
     }
     head.bytes = bytes;
-    head.method_text = parts.method;
-    head.target = parts.target;
-    head.method = method_of(parts.method);
-    head.minor_version = static_cast<std::uint8_t>(parts.version.back() - '0');
+    read_request_line(line, head);
     if (auto refusal = judge_request(head)) return refusal;
     if (!agrees_on_chunks()) return Refusal{Status::bad_request, "ambiguous message length"};
     return std::nullopt;
@@ -242,6 +245,7 @@ std::optional<Refusal> Parser::parse_response(std::string_view bytes, Method met
     head.status = static_cast<std::uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 +
                                              (line[11] - '0'));
     head.reason = line.size() > 13 ? line.substr(13) : std::string_view{};
+    head.major_version = 1;
     head.minor_version = static_cast<std::uint8_t>(line[7] - '0');
     if (auto refusal = judge_response(head, method)) return refusal;
     if (!agrees_on_chunks()) return Refusal{Status::bad_gateway, "ambiguous message length"};

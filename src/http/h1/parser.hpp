@@ -27,6 +27,16 @@ struct HeadLimits {
 /// it is fine.
 std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t most_uri) noexcept;
 
+/// One of those that pass; llhttp's list of HTTP's methods.
+bool is_known_method(std::string_view text) noexcept;
+
+/// Method, target and version out of a line that has been judged.
+void read_request_line(std::string_view line, RequestHead& head) noexcept;
+
+/// False for fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing
+/// and hop-by-hop ones.
+bool may_trail(FieldId id) noexcept;
+
 class Parser {
   public:
     enum class Role : std::uint8_t { requests, responses };

@@ -157,6 +157,8 @@ void MessageReader::start_body(const BodyFraming& framing) noexcept {
 }
 
 io::ReceiveSize MessageReader::next_size() const noexcept {
+    // A tunnel may be idle for hours: it must not hold a large block meanwhile.
+    if (framing_.kind == BodyFraming::Kind::tunnel) return io::ReceiveSize::small;
     const std::uint64_t expected =
         framing_.kind == BodyFraming::Kind::length ? remaining_ : body_bytes_;
     return expected >= long_body ? io::ReceiveSize::large : io::ReceiveSize::small;
@@ -200,7 +202,8 @@ io::Task<BodyPiece> MessageReader::read_body(TimePoint deadline) {
             co_return piece;
         }
         if (received.is_end()) {
-            piece.last = body_ended_ = framing_.kind == BodyFraming::Kind::until_close;
+            piece.last = body_ended_ = framing_.kind == BodyFraming::Kind::until_close ||
+                                       framing_.kind == BodyFraming::Kind::tunnel;
             if (!piece.last) piece.result.outcome = ReadOutcome::truncated;
             co_return piece;
         }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "http/body.hpp"
 #include "http/h1/head_scanner.hpp"
 #include "http/h1/parser.hpp"
 #include "http/message.hpp"
@@ -17,32 +18,7 @@
 
 namespace penstock::http::h1 {
 
-/// How reading went.
-enum class ReadOutcome : std::uint8_t {
-    ok,
-    closed,     // the peer's FIN before a message's first byte
-    truncated,  // the peer's FIN inside a message
-    failed,     // reset, interrupted: see error
-    timed_out,
-    refused,  // not HTTP as SPEC section 2 wants it: see refusal
-};
-
-struct ReadResult {
-    ReadOutcome outcome = ReadOutcome::ok;
-    Refusal refusal{};
-    int error = 0;
-
-    bool ok() const noexcept { return outcome == ReadOutcome::ok; }
-};
-
-/// Body bytes, unchunked. `data` is valid until the next call on the reader.
-struct BodyPiece {
-    std::string_view data;
-    bool last = false;
-    ReadResult result{};
-};
-
-class MessageReader {
+class MessageReader final : public BodySource {
   public:
     MessageReader(net::Stream& stream, Parser::Role role) noexcept
         : stream_(stream), parser_(role) {}
@@ -59,19 +35,17 @@ class MessageReader {
     io::Task<ReadResult> read_response(ResponseHead& head, Method method,
                                        const TimePoint& deadline);
 
-    /// To be called once for each head, before its body is read.
-    void start_body(const BodyFraming& framing) noexcept;
-    bool body_ended() const noexcept { return body_ended_; }
-    std::uint64_t body_bytes_read() const noexcept { return body_bytes_; }
-    /// After the last piece of a chunked body.
-    std::string_view trailers() const noexcept { return parser_.trailers(); }
+    void start_body(const BodyFraming& framing) noexcept override;
+    bool body_ended() const noexcept override { return body_ended_; }
+    std::uint64_t body_bytes_read() const noexcept override { return body_bytes_; }
+    std::string_view trailers() const noexcept override { return parser_.trailers(); }
+    void interrupt(int error) noexcept override { stream_.interrupt(error); }
     void limit_chunk_overhead(std::uint32_t bytes, std::uint32_t trailers) noexcept {
         parser_.limit_chunk_overhead(bytes, trailers);
     }
 
-    /// What is there without waiting: an empty piece that is not the last where nothing is.
-    BodyPiece body_at_hand() noexcept;
-    io::Task<BodyPiece> read_body(TimePoint deadline);
+    BodyPiece body_at_hand() noexcept override;
+    io::Task<BodyPiece> read_body(TimePoint deadline) override;
 
     net::Stream& stream() noexcept { return stream_; }
 

@@ -105,18 +105,19 @@ struct ServerContext::Callbacks {
         return well;
     }
 
-    /// Of ALPN (RFC 7301): http/1.1 or nothing.
+    /// Of ALPN (RFC 7301): h2 before http/1.1, or nothing.
     static int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                                const unsigned char* offered, unsigned offered_size,
                                void*) noexcept {
-        static constexpr std::string_view ours = "http/1.1";
-        for (unsigned at = 0; at < offered_size; at += 1U + offered[at]) {
-            const std::string_view theirs(reinterpret_cast<const char*>(offered) + at + 1,
-                                          offered[at]);
-            if (theirs != ours) continue;
-            *out = offered + at + 1;
-            *out_size = offered[at];
-            return SSL_TLSEXT_ERR_OK;
+        for (const std::string_view ours : {"h2", "http/1.1"}) {
+            for (unsigned at = 0; at < offered_size; at += 1U + offered[at]) {
+                const std::string_view theirs(reinterpret_cast<const char*>(offered) + at + 1,
+                                              offered[at]);
+                if (theirs != ours) continue;
+                *out = offered + at + 1;
+                *out_size = offered[at];
+                return SSL_TLSEXT_ERR_OK;
+            }
         }
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }

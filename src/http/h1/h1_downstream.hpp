@@ -1,0 +1,66 @@
+// H1Downstream: one request and its response on a client's HTTP/1 connection.
+//
+// Lives for one exchange; what follows the request is handed on with take_leftover().
+#pragma once
+
+#include "http/downstream.hpp"
+#include "http/h1/reader.hpp"
+#include "http/h1/stream_sink.hpp"
+
+namespace penstock::http::h1 {
+
+class H1Downstream final : public Downstream, io::SocketWatcher {
+  public:
+    /// `unread`: bytes of the client that have been read already.
+    H1Downstream(net::Stream& stream, io::BlockRef unread) noexcept
+        : stream_(stream), reader_(stream, Parser::Role::requests), sink_(stream) {
+        reader_.give(std::move(unread));
+    }
+    ~H1Downstream() { stream_.watch(nullptr); }
+
+    io::BlockRef take_leftover() noexcept { return reader_.take_leftover(); }
+
+    io::Task<ReadResult> read_request(RequestHead& head, const HeadLimits& limits,
+                                      TimePoint deadline) override {
+        reader_.limit_chunk_overhead(limits.header_bytes, limits.headers);
+        return reader_.read_request(head, limits, deadline);
+    }
+    bool has_leftover() const noexcept override { return reader_.has_leftover(); }
+
+    void start_body(const BodyFraming& framing) noexcept override { reader_.start_body(framing); }
+    BodyPiece body_at_hand() noexcept override { return reader_.body_at_hand(); }
+    io::Task<BodyPiece> read_body(TimePoint deadline) override {
+        return reader_.read_body(deadline);
+    }
+    bool body_ended() const noexcept override { return reader_.body_ended(); }
+    std::uint64_t body_bytes_read() const noexcept override { return reader_.body_bytes_read(); }
+    std::string_view trailers() const noexcept override { return reader_.trailers(); }
+    void interrupt(int error) noexcept override { stream_.interrupt(error); }
+
+    io::Task<int> send(const Outgoing& out, Duration stall_limit) override {
+        return sink_.send(out, stall_limit);
+    }
+    void finish_sending() noexcept override { sink_.finish_sending(); }
+
+    void watch(DownstreamWatcher* watcher) noexcept override {
+        watcher_ = watcher;
+        stream_.watch(watcher != nullptr ? this : nullptr);
+    }
+    void expect_input() noexcept override { stream_.expect_input(); }
+    void stop_reading(int error) noexcept override { stream_.cancel_receive(error); }
+    int input_error() const noexcept override { return stream_.input_error(); }
+    bool input_ended() const noexcept override { return stream_.input_ended(); }
+    bool peer_finished() const noexcept override { return stream_.peer_finished(); }
+    bool is_multiplexed() const noexcept override { return false; }
+    bool accepts_switch(const ResponseHead&) const noexcept override { return true; }
+
+  private:
+    void on_unawaited_input(io::Socket&) override { watcher_->on_client_change(); }
+
+    net::Stream& stream_;
+    MessageReader reader_;
+    StreamSink sink_;
+    DownstreamWatcher* watcher_ = nullptr;
+};
+
+}  // namespace penstock::http::h1
