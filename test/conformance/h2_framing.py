@@ -144,14 +144,14 @@ def stream_error(t, state, sent, codes):
 def after_the_end(t, state, sent):
     """STREAM_CLOSED, or ignored for it may have crossed the end; never a request, never an answer."""
     client, _, origin = in_state(t, state)
-    before = len(origin.connections)
     client.try_frames(h2.frame(*sent))
     try:
         client.ping()
     except Cut:
         one_of(client.faults[0][0], ["STREAM_CLOSED", "PROTOCOL_ERROR"], "GOAWAY's code")
     serves_on(t)
-    expect(len(origin.requests) <= 1 and len(origin.connections) == before, "nothing more goes upstream")
+    equal(len(origin.requests), 1 if state == "answered" else 0, "whole requests upstream")
+    expect(len(origin.connections) <= 1, "connections upstream")
 
 
 @case("what a dependency of a stream on itself is: an error, or nothing since RFC 9113")
@@ -170,7 +170,7 @@ def depends_on_itself(t):
 
 # Header blocks.
 
-@cases([
+@cases([(f"{name} within a header block", sent) for name, sent in (
     ("DATA", h2.frame(h2.DATA, h2.END_STREAM, 1, b"x")),
     ("PRIORITY", h2.frame(h2.PRIORITY, 0, 1, h2.priority())),
     ("RST_STREAM", h2.frame(h2.RST_STREAM, 0, 1, h2.uint32(8))),
@@ -181,7 +181,7 @@ def depends_on_itself(t):
     ("HEADERS of another stream", h2.frame(h2.HEADERS, WHOLE, 3, block())),
     ("CONTINUATION of another stream", h2.frame(h2.CONTINUATION, h2.END_HEADERS, 3, block())),
     ("a frame of an unknown type", h2.frame(0x42, 0, 1, b"x")),
-])
+)])
 def within_a_block(t, sent):
     """Nothing may come between HEADERS and their CONTINUATION."""
     client = connect(t)
@@ -228,16 +228,14 @@ def bad_hpack_trailers(t):
     equal(origin.requests, [], "whole requests upstream")
 
 
-@cases([
+@cases([(f"HPACK: {name}, is no fault", *rest) for name, *rest in (
     ("table sizes in front of a block", b"\x20\x3f\xe1\x1f", ()),
-    ("a Huffman string", b"", (b"\x00\x83" + bytes.fromhex("f2b24f"), )),
+    ("a Huffman string, of RFC 7541", b"", (b"\x00\x03x-a\x8c" + bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff"),)),
     ("an empty name's twin: an empty value", b"", (b"\x00\x03x-a\x00",)),
     ("a field that is never indexed", b"", (b"\x10\x03x-a\x011",)),
     ("a field that goes into the table", b"", (b"\x40\x03x-a\x011", b"\xbe")),
-])
+)])
 def good_hpack(t, before, more):
-    if more and more[0].startswith(b"\x00\x83"):
-        more = (b"\x00\x03x-a\x8c" + bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff"),)  # RFC 7541 C.4.1: www.example.com
     origin = t.origin()
     client = connect(t)
     client.headers([], stream=client.stream(1), block=before + block(origin.host) + b"".join(more))
@@ -247,7 +245,7 @@ def good_hpack(t, before, more):
 
 # What is no fault.
 
-@cases([
+@cases([(f"no fault: {name}", sent) for name, sent in (
     ("a frame of an unknown type, on stream 0", h2.frame(0x42, 0xFF, 0, b"what")),
     ("a frame of an unknown type, on a stream", h2.frame(0x42, 0xFF, 1, b"what")),
     ("a frame of an unknown type, on an idle stream", h2.frame(0x42, 0, 101, b"what")),
@@ -263,12 +261,12 @@ def good_hpack(t, before, more):
     ("DATA with padding", h2.frame(h2.DATA, h2.PADDED, 1, h2.padded(b"", 255))),
     ("DATA with unknown flags", h2.frame(h2.DATA, 0xF6, 1, b"")),
     ("an empty DATA frame", h2.frame(h2.DATA, 0, 1)),
-])
+)])
 def no_fault(t, sent):
     origin = t.origin(echoes)
     client = connect(t)
     stream = client.request(origin.host, "/", method="POST", end=False)
-    if sent[:5] == h2.frame(h2.SETTINGS, 0, 0)[:5] or sent[3] == h2.SETTINGS:
+    if sent[3] == h2.SETTINGS:
         client.unacknowledged.append({})
     client.send(sent)
     client.frame(h2.DATA, h2.PADDED | h2.END_STREAM, 1, h2.padded(b"hello", 3))
@@ -276,12 +274,12 @@ def no_fault(t, sent):
     client.must_stay_open_for(origin.host)
 
 
-@cases([
-    ("padding", h2.PADDED, lambda block: h2.padded(block, 20)),
-    ("a priority", h2.WITH_PRIORITY, lambda block: h2.priority(0, 256) + block),
-    ("a priority and padding", h2.PADDED | h2.WITH_PRIORITY, lambda block: h2.padded(h2.priority(0, 1) + block, 255)),
-    ("unknown flags", 0xD2, lambda block: block),
-])
+@cases([(f"HEADERS with {name}", *rest) for name, *rest in (
+    ("padding", h2.PADDED, lambda raw: h2.padded(raw, 20)),
+    ("a priority", h2.WITH_PRIORITY, lambda raw: h2.priority(0, 256) + raw),
+    ("a priority and padding", h2.PADDED | h2.WITH_PRIORITY, lambda raw: h2.padded(h2.priority(0, 1) + raw, 255)),
+    ("unknown flags", 0xD2, lambda raw: raw),
+)])
 def odd_headers(t, flags, wrap):
     origin = t.origin()
     client = connect(t)
@@ -291,10 +289,10 @@ def odd_headers(t, flags, wrap):
     client.must_stay_open_for(origin.host)
 
 
-@cases([
+@cases([(f"a header block {name}", cuts) for name, cuts in (
     ("in CONTINUATION, the first frame empty", (0,)), ("in CONTINUATION of one byte, then the rest", (1, 2)),
     ("in 8 CONTINUATION frames", (5, 10, 15, 20, 25, 30, 35, 40)), ("whose last CONTINUATION is empty", (10, 10_000)),
-])
+)])
 def pieces_of_a_block(t, cuts):
     origin = t.origin()
     client = connect(t)
@@ -311,10 +309,10 @@ def pieces_of_a_block(t, cuts):
     client.must_stay_open_for(origin.host)
 
 
-@cases([("RST_STREAM", (h2.RST_STREAM, 0, 1, h2.uint32(8))), ("WINDOW_UPDATE", (h2.WINDOW_UPDATE, 0, 1, h2.uint32(9))),
-        ("PRIORITY", (h2.PRIORITY, 0, 1, h2.priority()))])
+@cases([(f"{name} may cross the end of its stream: no fault on one that was answered", sent) for name, sent in (
+    ("RST_STREAM", (h2.RST_STREAM, 0, 1, h2.uint32(8))), ("WINDOW_UPDATE", (h2.WINDOW_UPDATE, 0, 1, h2.uint32(9))),
+    ("PRIORITY", (h2.PRIORITY, 0, 1, h2.priority())))])
 def late_but_right(t, sent):
-    """These may cross the end of their stream: on one that was answered they are no fault."""
     client, _, origin = in_state(t, "answered")
     client.frame(*sent)
     client.must_stay_open_for(origin.host)
