@@ -27,6 +27,7 @@ from lint.cpp import Source
 FOLDERS = ['src', 'include', 'test', 'bench', 'tools', 'docs', '.ci']
 CPP = {'.cpp', '.hpp'}
 OTHER = {'.py', '.sh', '.lua'}
+NOT_OURS = {'__pycache__', 'node_modules'}
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
 MAX_COLUMNS_OTHER = 140
@@ -57,7 +58,7 @@ def is_script(path):
 def files_under(root):
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob('*')):
-            if path.is_file() and '__pycache__' not in path.parts and (
+            if path.is_file() and NOT_OURS.isdisjoint(path.parts) and (
                     path.suffix in CPP | OTHER or is_script(path)):
                 yield path
 
