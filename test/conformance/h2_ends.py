@@ -61,7 +61,7 @@ def used_in_time(t):
     origin = t.origin()
     client = connect(t)
     for _ in range(4):
-        expect(client.quiet_for(0.3), "it is quiet for a while")
+        client.listen(0.3)
         equal(client.fetch(origin.host).status, 200, "status")
     equal(client.goaways, [], "GOAWAYs")
 
@@ -118,7 +118,7 @@ def stopped_download(t):
     while not stream.over and time.monotonic() - began < 5 * PATIENCE:
         equal(client.fetch(origin.host).status, 200, "a neighbour's status meanwhile")
         client.grant(2)
-        client.quiet_for(0.2)
+        client.listen(0.2)
     expect(stream.reset_code is not None, "the stalled stream was reset")
     took(began, 0.5, 5, "the reset")
     client.must_stay_open_for(origin.host)

@@ -135,6 +135,8 @@ class H2Client(Peer):
             return stream.reset_code is not None or min(self.window, stream.window) > 0
         while True:
             self.wait(open_now, f"window for stream {stream.number} ({stream.window}, connection {self.window})")
+            if stream.ended and stream.reset_code == h2.NO_ERROR:
+                return 0
             if stream.reset_code is not None:
                 raise Cut("reset", f"stream {stream.number}: {h2.code_name(stream.reset_code)}")
             with self.counting:
@@ -162,6 +164,13 @@ class H2Client(Peer):
                     self.reading.release()
             elif time.monotonic() > deadline:
                 raise Silent(f"{self.label}: in vain for {what}")
+
+    def listen(self, seconds):
+        """Reads what comes in that time, whatever it is."""
+        try:
+            self.wait(lambda: False, "nothing", time.monotonic() + seconds)
+        except Silent:
+            pass
 
     def _receive(self, deadline, size=65536):
         try:

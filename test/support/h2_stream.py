@@ -30,10 +30,13 @@ class Stream:
     # Sending
 
     def send(self, data=b"", end=False):
-        """DATA, as much at a time as the windows let through; waits for them."""
+        """DATA, as much at a time as the windows let through; waits for them. The rest is not sent where the proxy has
+        answered in full and says that it does not want it."""
         data = memoryview(data)
         while True:
             size = self.client.take_window(self, len(data)) if data else 0
+            if self.ended and self.reset_code == h2.NO_ERROR:
+                return self
             last = size == len(data)
             self.client.frame(h2.DATA, h2.END_STREAM if last and end else 0, self.number, bytes(data[:size]))
             data = data[size:]
