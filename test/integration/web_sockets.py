@@ -3,17 +3,15 @@
 import asyncio
 import json
 import queue
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pki
 from counting import read_stats
-from harness import (PATIENCE, Skipped, at_least, case, cases, contains, equal, expect, free_port, one_of)
+from harness import (PATIENCE, at_least, case, cases, contains, equal, expect, free_port, one_of)
+from npm import node
 from secured import context
 
 # Where Debian keeps it, for a python3 that is not Debian's own. Behind this folder: no module here may be called so.
@@ -21,17 +19,9 @@ sys.path.append("/usr/lib/python3/dist-packages")
 
 import websockets  # noqa: E402
 
-NPM = Path(__file__).resolve().parent.parent / "npm"
 LIMIT = 64 << 20
 WAIT = 20 * PATIENCE
 DIRECT = {"proxy": None} if int(websockets.__version__.split(".")[0]) >= 15 else {}
-
-
-def node(script, *arguments):
-    if not shutil.which("node") or not (NPM / "node_modules/ws").exists():
-        raise Skipped("node, or ws from npm, is not there: tools/setup installs them")
-    return subprocess.Popen(["node", str(NPM / script), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
 
 
 # Servers: each echoes, and does what test/npm/ws_server.js says of itself.
@@ -96,7 +86,7 @@ class NodeServer:
     """npm's ws."""
 
     def __init__(self, t):
-        self.process = node("ws_server.js")
+        self.process = node("ws_server.js", needs="ws")
         self.port = int(self.process.stdout.readline())
 
     def closed(self):
@@ -194,7 +184,7 @@ def node_client(t, secured, server):
             ca.write(route.pair.cert)
             ca.flush()
             more = [ca.name]
-        process = node("ws_client.js", f"{'wss' if secured else 'ws'}://127.0.0.1:{route.port}/chat", route.host, *more)
+        process = node("ws_client.js", f"{'wss' if secured else 'ws'}://127.0.0.1:{route.port}/chat", route.host, *more, needs="ws")
         out, err = process.communicate(timeout=2 * WAIT)
         equal((process.returncode, err), (0, ""), "the client's exit code and complaints")
         seen = json.loads(out)
