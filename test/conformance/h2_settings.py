@@ -109,7 +109,10 @@ def concurrent(t):
         client.request(origin.host, "/refused").must_reset(h2.REFUSED_STREAM)
     equal(len(origin.requests), 100, "requests upstream")
     streams[0].reset()
+    client.ping()  # the reset has been read
     last = client.request(origin.host, "/100")
+    client.ping()
+    equal(last.reset_code, None, "the reset of the one that finds room")
     origin.wait_requests(101)
     everyone.set()
     equal(last.response().text, "/100", "the answer of the one that found room")
