@@ -225,6 +225,36 @@ def drain_new_stream(t):
     proxy.judge()
 
 
+@cases([(f"a client that goes by {name}, with streams that have no window, leaves nothing: SIGTERM ends the process", how, size)
+        for name, how, size in (("an RST", "reset", 1000), ("closing it", "close", 1000), ("a FIN", "finish_sending", 1000),
+                                ("half a frame", None, 1000))]
+       + [("a client that closes with an endless answer stalled leaves nothing: SIGTERM ends the process", "close", 1 << 40)])
+def gone_while_stalled(t, how, size):
+    def script(backend):
+        backend.read_request()
+        backend.send(response("200 OK", None, f"Content-Length: {size}"))
+        for _ in range(size // 1000):
+            backend.send(bytes(1000))
+        backend.wait_end()
+    proxy = t.start()
+    origin = t.origin(script, proxy=proxy)
+    client = connect(t, proxy, settings={h2.INITIAL_WINDOW_SIZE: 10})
+    client.refill = False
+    streams = [client.request(origin.host) for _ in range(3)]
+    for stream in streams:
+        stream.wait_body(10)
+    if how:
+        getattr(client, how)()
+    else:
+        client.send(h2.frame(h2.DATA, 0, 1, b"x" * 100)[:50])
+        client.close()
+    t.eventually(lambda: proxy.api("GET", "/api/v1/stats").json["connections"]["active"] == 0, "the end of the connection")
+    t.eventually(lambda: proxy.api("GET", "/api/v1/stats").json["requests"]["active"] == 0, "the end of its requests")
+    proxy.signal(signal.SIGTERM)
+    proxy.wait_exit(5 * PATIENCE)
+    proxy.judge()
+
+
 @case("--drain-timeout ends the streams that do not end")
 def drain_timeout(t):
     proxy = t.start("--drain-timeout", "700ms")
