@@ -114,10 +114,11 @@ def curl_client(t, secured):
     expect(curl(t, front, "-T", "-", front.url("/echo"), given=body) == body, "the echo of an upload without a length")
     expect(curl(t, front, "--data-binary", "@-", front.url("/echo"), given=body) == body, "the echo of a POST")
     contains(curl(t, front, "-I", front.url("/echo")), b"HTTP/2 200", "a HEAD")
+    if not secured:  # Debian 12's curl cannot use a connection twice with prior knowledge, whatever the server
+        return
     urls = [argument for number in range(100) for argument in ("-o", "/dev/null", front.url(f"/name/{number}"))]
-    at_once = ["-Z", "--parallel-max", "50"] if secured else []  # curl 7.88 cannot with prior knowledge, whatever the server
-    codes = curl(t, front, *at_once, "-w", "%{http_version} %{http_code}\\n", *urls)
-    equal(codes, b"2 200\n" * 100, "a hundred GETs")
+    codes = curl(t, front, "-Z", "--parallel-max", "50", "-w", "%{http_version} %{http_code}\\n", *urls)
+    equal(codes, b"2 200\n" * 100, "a hundred GETs, 50 at a time")
 
 
 @cases([(f"nghttp: {name}", secured) for name, secured in BOTH], deadline=60)
