@@ -6,6 +6,7 @@ import threading
 import time
 
 import h2_frames as h2
+from counting import read_stats
 from h2 import connect
 from harness import (OK, PATIENCE, Cut, answers, case, cases, equal, expect, lacks, never_answers, one_of, response)
 
@@ -230,28 +231,49 @@ def drain_new_stream(t):
                                 ("half a frame", None, 1000))]
        + [("a client that closes with an endless answer stalled leaves nothing: SIGTERM ends the process", "close", 1 << 40)])
 def gone_while_stalled(t, how, size):
-    def script(backend):
-        backend.read_request()
-        backend.send(response("200 OK", None, f"Content-Length: {size}"))
-        for _ in range(size // 1000):
-            backend.send(bytes(1000))
-        backend.wait_end()
-    proxy = t.start()
-    origin = t.origin(script, proxy=proxy)
-    client = connect(t, proxy, settings={h2.INITIAL_WINDOW_SIZE: 10})
-    client.refill = False
-    streams = [client.request(origin.host) for _ in range(3)]
-    for stream in streams:
-        stream.wait_body(10)
+    """By --body-timeout at the latest: a FIN alone does not tell that nobody reads any more."""
+    proxy = t.start("--body-timeout", "2s")
+    client = stalled(t, proxy, size)
     if how:
         getattr(client, how)()
     else:
         client.send(h2.frame(h2.DATA, 0, 1, b"x" * 100)[:50])
         client.close()
-    t.eventually(lambda: proxy.api("GET", "/api/v1/stats").json["connections"]["active"] == 0, "the end of the connection")
-    t.eventually(lambda: proxy.api("GET", "/api/v1/stats").json["requests"]["active"] == 0, "the end of its requests")
+    t.eventually(lambda: read_stats(proxy)["connections"]["active"] == 0, "the end of the connection")
+    t.eventually(lambda: read_stats(proxy)["requests"]["active"] == 0, "the end of its requests")
     proxy.signal(signal.SIGTERM)
     proxy.wait_exit(5 * PATIENCE)
+    proxy.judge()
+
+
+def stalled(t, proxy, size):
+    """A client with three streams that wait for window."""
+    def script(backend):
+        for _ in backend:
+            backend.send(response("200 OK", None, f"Content-Length: {size}"))
+            for _ in range(size // 1000):
+                backend.send(bytes(1000))
+    origin = t.origin(script, proxy=proxy)
+    client = connect(t, proxy, settings={h2.INITIAL_WINDOW_SIZE: 10})
+    client.refill = False
+    for stream in [client.request(origin.host) for _ in range(3)]:
+        stream.wait_body(10)
+    return client
+
+
+@cases([("a second SIGTERM ends streams that are stalled at once", None),
+        ("a second SIGTERM ends streams whose client has gone while they were stalled at once", "finish_sending")])
+def second_signal(t, leave):
+    proxy = t.start()
+    client = stalled(t, proxy, 1000)
+    if leave:
+        getattr(client, leave)()
+    drained(t, proxy)
+    expect(proxy.alive(), "it waits for the streams")
+    began = time.monotonic()
+    proxy.signal(signal.SIGTERM)
+    proxy.wait_exit()
+    took(began, 0, 3, "the exit")
     proxy.judge()
 
 
