@@ -259,16 +259,26 @@ def no_body(t, method, raw, status, length):
 
 @case("a large answer head comes whole, in CONTINUATION frames where one is not enough")
 def large_head(t):
-    lines = [f"X-Big-{number}: {str(number) * 1000}" for number in range(1, 40)]
+    values = [b"%02d" % number * 500 for number in range(40)]  # 40 KiB
+    lines = [b"X-Big-%d: " % number + value for number, value in enumerate(values)]
     origin = t.origin(answers(response("200 OK", b"ok", *lines)))
     client = connect(t)
     answer = client.fetch(origin.host)
     equal((answer.status, answer.text), (200, "ok"), "the answer")
-    for number in range(1, 40):
-        equal(answer.fields.get(f"x-big-{number}"), (str(number) * 1000).encode(), "a field")
+    for number, value in enumerate(values):
+        equal(answer.fields.get(f"x-big-{number}"), value, "a field")
     kinds = [kind for kind, _, stream, _ in client.log if stream]
     contains(kinds, h2.CONTINUATION, "the frames that came")
     client.must_stay_open_for(origin.host)
+
+
+@case("a head of the backend's over 64 KiB is 502")
+def too_large_head(t):
+    lines = [f"X-Big-{number}: {'v' * 1000}" for number in range(70)]
+    origin = t.origin(answers(response("200 OK", b"ok", *lines)), retries=0)
+    client = connect(t)
+    equal(client.fetch(origin.host).status, 502, "status")
+    client.must_stay_open_for(t.origin().host)
 
 
 @cases([("a head that the backend broke is 502", b"HTTP/1.1 200 OK\r\nBad Name: 1\r\n\r\n"),
