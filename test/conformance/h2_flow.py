@@ -228,6 +228,24 @@ def data_after_reset(t):
     equal(client.fetch(origin.host, "/", method="POST", body=b"y" * 300_000).status, 200, "status after all")
 
 
+@cases([("padding counts, and its window is given back: 1 byte and 255 of padding, 2,000 times", 1, 255, 2000),
+        ("padding alone counts, and its window is given back: 255 bytes, 150 times", 0, 255, 150)], deadline=60)
+def padding(t, size, pad, times):
+    origin = t.origin(lambda backend: [backend.send(response("200 OK", b"%d" % len(one.body))) for one in backend])
+    client = connect(t)
+    stream = client.request(origin.host, "/", method="POST", end=False)
+    whole = size + pad + 1
+    for _ in range(times):
+        client.wait(lambda: min(client.window, stream.window) >= whole or stream.over, "window, of what padding took")
+        with client.counting:
+            client.window -= whole
+            stream.window -= whole
+        client.frame(h2.DATA, h2.PADDED, stream.number, h2.padded(b"x" * size, pad))
+    stream.send(b"", end=True)
+    equal(stream.response().text, str(size * times), "bytes upstream")
+    client.must_stay_open_for(origin.host)
+
+
 # Back-pressure.
 
 @case("a client without window stops the reads from the backend", alone=True, deadline=60)

@@ -215,6 +215,15 @@ def hop_by_hop(t):
     equal(answer.fields.get("x-stays"), b"1", "what is nobody's hop")
 
 
+@case("any byte that a value may have passes both ways")
+def odd_bytes(t):
+    value = bytes([9, *range(0x20, 0x7f), *range(0x80, 0x100)]).strip()
+    origin = t.origin(answers(response("200 OK", b"ok", b"X-Odd: " + value, "X-Padded:  \t v \t ", "X-Empty: ")))
+    answer = connect(t).fetch(origin.host, "/", ("x-odd", value))
+    equal(origin.requests[0].fields.get("x-odd"), value, "the value upstream")
+    equal([answer.fields.get(name) for name in ("x-odd", "x-padded", "x-empty")], [value, b"v", b""], "the answer's values")
+
+
 @case("a chunked answer comes as DATA, without transfer-encoding")
 def chunked_answer(t):
     origin = t.origin(answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"one", b"two")))
@@ -324,6 +333,13 @@ def expect_continue(t):
     equal(stream.response().text, "hello", "the echo")
 
 
+@case("a body that nobody asked for, behind an expect, goes up at once")
+def unasked_body(t):
+    origin = t.origin(echoes)
+    answer = connect(t).fetch(origin.host, "/", "expect: 100-continue", method="POST", body=b"unasked")
+    equal((answer.status, answer.text), (200, "unasked"), "the answer")
+
+
 @case("a final answer instead of 100: the stream is over, the connection goes on")
 def refused_expectation(t):
     def script(backend):
@@ -378,6 +394,33 @@ def response_trailers_alone(t):
     origin = t.origin(answers(raw))
     answer = connect(t).fetch(origin.host, "/", "te: trailers")
     equal((answer.body, answer.trailers), (b"", [(b"x-sum", b"0")]), "body and trailers")
+
+
+@cases([("a trailer of 40,000 bytes is refused, or there to the byte", [("x-sum", "v" * 40_000)]),
+        ("150 trailers are refused, or all there", [(f"x-{number}", "v") for number in range(150)])])
+def large_trailers(t, lines):
+    """They may end the stream or be answered by 431, but go upstream as they are or not at all."""
+    origin = t.origin()
+    client = connect(t)
+    stream = client.request(origin.host, "/", method="POST", end=False)
+    stream.send(b"hello").trailers(*lines)
+    client.wait(lambda: stream.over, "the end of the stream")
+    client.must_stay_open_for(origin.host)
+    if stream.head and stream.head.status == 200:
+        equal([(name.lower(), value) for name, value in origin.requests[0].trailers], h2.pairs_of(lines), "trailers upstream")
+    else:
+        expect(not stream.head or stream.head.status in (400, 413, 431), f"what came of it: {stream.head}")
+        equal(origin.targets, [b"/still-open"], "whole requests upstream")
+
+
+@case("a response's trailers that cannot be any are dropped, or end the stream with an error")
+def odd_response_trailers(t):
+    raw = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+           + chunked(b"hello", trailers=b"Connection: close\r\nTransfer-Encoding: chunked\r\nX-Sum: abc\r\n"))
+    client = connect(t)
+    stream = client.request(t.origin(answers(raw)).host, "/", "te: trailers")
+    client.wait(lambda: stream.over, "the end of the stream")  # the client judges what comes
+    client.must_stay_open_for(t.origin().host)
 
 
 # Many at once.

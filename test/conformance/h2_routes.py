@@ -1,10 +1,11 @@
 """What a route does, for HTTP/2's streams as for any other request: admission, retries, limits, its fields, its redirects."""
 
+import h2_frames as h2
 import pki
 from counting import read_stats
 from gate import Held, refused
 from h2 import connect
-from harness import (OK, answers, case, cases, equal, expect, named, never_answers, response)
+from harness import (OK, answers, case, cases, chunked, equal, expect, named, never_answers, response)
 
 
 # Admission.
@@ -111,6 +112,29 @@ def stale(t):
     for _ in range(4):
         equal(client.fetch(origin.host).status, 200, "status")
     equal(len(origin.connections), 4, "connections upstream")
+
+
+@cases([("a backend connection that the end of another's stream left in the pool serves the next: after a reset", "stream"),
+        ("a backend connection that the end of another's stream left in the pool serves the next: after an RST", "reset"),
+        ("a backend connection that the end of another's stream left in the pool serves the next: after a FIN", "close")], deadline=60)
+def left_in_pool(t, leave):
+    """Its answer had been read to the end, or it may not be there; the next request on it is a POST, sent but once."""
+    proxy = t.start()
+    raw = response("200 OK", None, "Transfer-Encoding: chunked") + chunked(b"y" * 3000, trailers=b"X-Sum: 1\r\n")
+    origin = t.origin(answers(raw), proxy=proxy, circuit=None, retries=0)
+    bystander = connect(t, proxy)
+    for turn in range(t.scaled(60, 20)):
+        client = connect(t, proxy, settings={h2.INITIAL_WINDOW_SIZE: 10})
+        client.refill = False
+        streams = [client.request(origin.host) for _ in range(3)]
+        if turn % 3:
+            streams[turn % 3].wait_head()
+        if leave == "stream":
+            client.try_frames(*(h2.frame(h2.RST_STREAM, 0, stream.number, h2.uint32(h2.CANCEL)) for stream in streams))
+        else:
+            getattr(client, leave)()
+        answer = bystander.fetch(origin.host, "/", method="POST", body=b"once")
+        equal((answer.status, answer.fields.get("proxy-status")), (200, None), f"the bystander's answer in turn {turn}")
 
 
 @case("the whole request's `timeout` ends a stream in the middle of its answer, and not its neighbours")
