@@ -2,7 +2,7 @@
 
 import threading
 
-from harness import OK, case, cases, chunk, equal, expect, never_answers, request, response
+from harness import OK, answers, case, cases, chunk, chunked, equal, expect, never_answers, request, response
 
 
 @case("a client's RST while it waits cancels the backend's work")
@@ -152,3 +152,23 @@ def many_resets(t):
         client.send(request(origin.host, f"/{number}", method="POST", body=b"x" * 2000)[:number * 40 + 1])
         client.reset()
         equal(faithful.fetch(origin.host, "/faithful").body, b"ok", "the faithful client's answer")
+
+
+@case("what clients that leave at any moment leave in the pool serves the next, a POST at once; each is told by its address",
+      deadline=60)
+def left_in_pool(t):
+    raw = response("200 OK", None, "Transfer-Encoding: chunked") + chunked(b"y" * 3000, trailers=b"X-Sum: 1\r\n")
+    origin = t.origin(answers(raw), circuit=None, retries=0)
+    faithful = t.client()
+    for turn in range(t.scaled(200, 50)):
+        clients = [t.client() for _ in range(3)]
+        for client in clients:
+            client.send(request(origin.host))
+        if turn % 3 == 1:
+            clients[1].read_head()
+        for client in clients:
+            (client.reset if turn % 2 else client.close)()
+            t.clients.remove(client)
+        answer = faithful.fetch(origin.host, "/", method="POST", body=b"once")
+        equal((answer.status, answer.fields.get("Proxy-Status")), (200, None), f"the answer to the POST in turn {turn}")
+    equal({one.fields.get("X-Forwarded-For") for one in origin.requests}, {b"127.0.0.1"}, "the clients' addresses")
