@@ -69,6 +69,8 @@ class Socket {
     /// Ends what waits and what will: see above.
     void interrupt(int error) noexcept;
 
+    bool is_interrupted() const noexcept { return interrupted_ != 0; }
+
     /// Ends the present receive alone, with `error`; later ones are not touched.
     void cancel_receive(int error) noexcept;
     /// Moves the deadline of the receive that is under way; does nothing where none is.

@@ -34,10 +34,6 @@ constexpr std::array route_table{
     Unsupported<Route>{"/authProvider", changed<Route, &Route::auth_provider>},
 };
 
-constexpr std::array backend_table{
-    Unsupported<Backend>{"/protocol", changed<Backend, &Backend::protocol>},
-};
-
 template <class Whole, std::size_t N>
 void look_up(const Whole& whole, const std::array<Unsupported<Whole>, N>& table,
              const std::string& base, FieldErrors& errors) {
@@ -53,10 +49,6 @@ void look_up(const Whole& whole, const std::array<Unsupported<Whole>, N>& table,
 FieldErrors find_unsupported(const RouteConfig& route, std::string_view base) {
     FieldErrors errors;
     look_up(route, route_table, std::string(base), errors);
-    const std::string backends = child_pointer(base, "backends");
-    for (std::size_t i = 0; i < route.backends.size(); ++i) {
-        look_up(route.backends[i], backend_table, child_pointer(backends, i), errors);
-    }
     return errors;
 }
 

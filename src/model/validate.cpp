@@ -173,6 +173,17 @@ void check_backend_tls(Backend& backend, const std::string& at, Findings& findin
         findings.add(at + "/clientKey", "required beside clientCert");
 }
 
+void check_protocol(const Backend& backend, const std::string& at, Findings& findings) {
+    if (backend.protocol == BackendProtocol::h2 && !backend.tls)
+        findings.add(at + "/protocol", "h2 takes \"tls\": true; without TLS it is h2c");
+    if (backend.protocol == BackendProtocol::h2c && backend.tls)
+        findings.add(at + "/protocol", "h2c is without TLS; with it, it is h2");
+    if (backend.protocol != BackendProtocol::http1 && backend.proxy_protocol != 0) {
+        findings.add(at + "/proxyProtocol",
+                     "only with http/1.1: an HTTP/2 connection is shared by many clients");
+    }
+}
+
 void check_backend(Backend& backend, const std::string& at, Findings& findings) {
     check_id(backend.id, at + "/id", findings);
     if (backend.hostname.empty()) {
@@ -188,6 +199,7 @@ void check_backend(Backend& backend, const std::string& at, Findings& findings) 
     }
     if (backend.proxy_protocol > 2) findings.add(at + "/proxyProtocol", "must be 0 (off), 1 or 2");
     check_backend_tls(backend, at, findings);
+    check_protocol(backend, at, findings);
 }
 
 void check_backends(RouteConfig& route, Findings& findings) {

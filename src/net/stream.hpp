@@ -39,6 +39,7 @@ class Stream {
     StreamSend send(iovec* pieces, unsigned count, Duration stall_limit) noexcept;
 
     void interrupt(int error) noexcept { socket_->interrupt(error); }
+    bool is_interrupted() const noexcept { return socket_->is_interrupted(); }
     void cancel_receive(int error) noexcept { socket_->cancel_receive(error); }
     void set_receive_deadline(TimePoint deadline) noexcept {
         socket_->set_receive_deadline(deadline);

@@ -21,6 +21,10 @@ using snapshot::LiveChange;
 
 namespace {
 
+/// Connections that one attempt opens to a backend whose HTTP/2 connections turn out to take no
+/// further stream.
+constexpr int most_opened = 3;
+
 LiveChange::Kind kind_of(CircuitBreaker::Change change) noexcept {
     switch (change) {
         case CircuitBreaker::Change::opened:
@@ -68,29 +72,72 @@ void Attempt::end() noexcept {
     if (std::exchange(is_trial_, false)) upstream_.live->circuit.abandon_trial();
     load::ended(route_, upstream_);
     record_.now = worker_.ring().now();
-    if (reader_) record_.bytes_out += reader_->body_bytes_read();
+    if (backend_ != nullptr) record_.bytes_out = backend_->body_bytes_read();
     worker_.tracker().attempt_ended(upstream_, record_);
 }
 
 // --- the connection ---
 
 io::Task<int> Attempt::reach(bool fresh, Duration limit, RequestIdentity& client, int client_fd) {
+    const TimePoint asked = worker_.ring().now();
+    int error = 0;
+    if (upstream_.protocol == BackendProtocol::http1) {
+        error = co_await reach_serial(fresh, asked + limit, client, client_fd);
+    } else {
+        error = co_await reach_multiplexed(fresh, asked + limit);
+    }
+    if (error != 0) drop();
+    co_return error;
+}
+
+io::Task<int> Attempt::reach_serial(bool fresh, TimePoint deadline, RequestIdentity& client,
+                                    int client_fd) {
     connection_ = fresh || !is_shareable() ? nullptr : pool_.lease();
+    was_proven_ = connection_ != nullptr;
     if (connection_ == nullptr) {
         const TimePoint asked = worker_.ring().now();
-        int error = co_await open(asked + limit);
-        if (error == 0 && !is_shareable())
-            error = co_await announce(client, client_fd, asked + limit);
-        if (error == 0 && upstream_.tls != nullptr) error = co_await secure(asked + limit);
-        if (error != 0) {
-            drop();
-            co_return error;
-        }
+        int error = co_await open(deadline);
+        if (error == 0 && !is_shareable()) error = co_await announce(client, client_fd, deadline);
+        if (error == 0 && upstream_.tls != nullptr) error = co_await secure(deadline);
+        if (error != 0) co_return error;
         record_.connect = worker_.ring().now() - asked;
     }
-    reader_.emplace(connection_->stream(), http::h1::Parser::Role::responses);
-    sink_.emplace(connection_->stream());
+    serial_.emplace(connection_->stream());
+    backend_ = &*serial_;
     co_return 0;
+}
+
+/// On a connection that others use too, or are waiting for, or on a new one.
+io::Task<int> Attempt::reach_multiplexed(bool fresh, TimePoint deadline) {
+    for (int opened = 0;;) {
+        UpstreamSession* shared = pool_.find_session();
+        if (shared == nullptr) {
+            if (++opened > most_opened) co_return ECONNREFUSED;
+            const auto socket = worker_.ring().connect_socket(upstream_.address.family());
+            if (!socket) co_return socket.error();
+            const UpstreamSession::Terms terms{.idle_limit = route_.pool_idle,
+                                               .stall_limit = worker_.settings().body_timeout,
+                                               .deadline = deadline,
+                                               .expected_streams = pool_.stream_limit()};
+            shared = &pool_.open_session(**socket, upstream_, terms);
+        }
+        const TimePoint asked = worker_.ring().now();
+        UpstreamSession::Waiter waiter(worker_.ring());
+        waiting_ = &waiter;
+        const int error = co_await shared->wait_ready(waiter, deadline);
+        waiting_ = nullptr;
+        if (error != 0) {
+            if (error == EPROTO) tls_failure_ = shared->tls_failure();
+            co_return error;
+        }
+        // Those before us have used its streams up, or it takes none.
+        if (!shared->is_usable()) continue;
+        if (worker_.ring().now() > asked) record_.connect = worker_.ring().now() - asked;
+        was_proven_ = !fresh && shared->session().is_proven();
+        multiplexed_.emplace(shared->session());
+        backend_ = &*multiplexed_;
+        co_return 0;
+    }
 }
 
 io::Task<int> Attempt::open(TimePoint deadline) {
@@ -142,12 +189,15 @@ OwnResponse Attempt::answer_to(int error) const noexcept {
 
 void Attempt::interrupt(int error) noexcept {
     if (connection_ != nullptr) connection_->stream().interrupt(error);
+    if (multiplexed_) multiplexed_->interrupt(error);
+    if (waiting_ != nullptr) waiting_->interrupt(error);
 }
 
 void Attempt::finish(bool keep_alive) noexcept {
+    if (multiplexed_) return multiplexed_->leave();
     UpstreamConnection* connection = std::exchange(connection_, nullptr);
     // What follows a response has no request that it could answer.
-    if (keep_alive && is_shareable() && !reader_->has_leftover()) {
+    if (keep_alive && is_shareable() && !serial_->has_leftover()) {
         pool_.give_back(connection, route_);
     } else {
         pool_.close(connection);
@@ -155,17 +205,18 @@ void Attempt::finish(bool keep_alive) noexcept {
 }
 
 void Attempt::drop() noexcept {
+    if (multiplexed_) multiplexed_->leave();
     if (connection_ == nullptr) return;
     connection_->stream().reset();
     pool_.close(std::exchange(connection_, nullptr));
 }
 
 bool Attempt::is_stale() const noexcept {
-    return failure_ == AttemptFailure::broken_off && connection_ != nullptr &&
-           connection_->reused();
+    if (failure_ != AttemptFailure::broken_off || !is_connected() || !was_proven_) return false;
+    return !multiplexed_ || multiplexed_->is_connection_lost();
 }
 
-void Attempt::forget_stale() noexcept {
+void Attempt::forget_failure() noexcept {
     drop();
     failure_ = AttemptFailure::none;
     record_.outcome = snapshot::AttemptOutcome::aborted;
@@ -199,7 +250,6 @@ void Attempt::switched() noexcept {
 
 void Attempt::count(const TunnelTraffic& traffic) noexcept {
     record_.bytes_in = traffic.from_client;
-    record_.bytes_out = traffic.from_backend;
 }
 
 void Attempt::succeeded() noexcept {
@@ -216,7 +266,9 @@ void Attempt::failed(AttemptFailure failure, int error, snapshot::ErrorKind kind
     failure_ = failure;
     record_.outcome = snapshot::AttemptOutcome::failed;
     record_.error = kind;
-    if (failure == AttemptFailure::no_resources || is_stale()) return;
+    if (failure == AttemptFailure::no_resources || failure == AttemptFailure::unprocessed ||
+        is_stale())
+        return;
     const TimePoint now = worker_.ring().now();
     load::failed(route_, upstream_, now - record_.started, now);
     record_error();

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "http/h1/reader.hpp"
-#include "http/h1/stream_sink.hpp"
+#include "http/h1/h1_upstream.hpp"
+#include "http/h2/client_stream.hpp"
 #include "io/task.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/tunnel.hpp"
@@ -28,6 +28,7 @@ enum class AttemptFailure : std::uint8_t {
     not_connected,  // nothing was sent
     broken_off,     // closed or reset before the response's head was whole
     timed_out,      // no response in time
+    unprocessed,    // the backend says that it has not looked at the request
     malformed,      // an answer that is not HTTP, or not one to this request
 };
 
@@ -46,15 +47,17 @@ class Attempt {
     io::Task<int> reach(bool fresh, Duration limit, RequestIdentity& client, int client_fd);
     /// What the client is told of a failure with this errno.
     OwnResponse answer_to(int error) const noexcept;
-    bool is_connected() const noexcept { return connection_ != nullptr; }
-    net::Stream& stream() noexcept { return connection_->stream(); }
-    http::h1::MessageReader& reader() noexcept { return *reader_; }
-    http::MessageSink& sink() noexcept { return *sink_; }
+    bool is_connected() const noexcept {
+        return connection_ != nullptr || (multiplexed_ && !multiplexed_->has_left());
+    }
+    http::Upstream& backend() noexcept { return *backend_; }
     const snapshot::Upstream& upstream() const noexcept { return upstream_; }
 
     /// Ends what waits on the connection, also while it is being made.
     void interrupt(int error) noexcept;
 
+    /// A head has come: whatever follows, the connection had not been closed before.
+    void spoke() noexcept { was_proven_ = false; }
     /// The head of the final response has come.
     void answered(unsigned status) noexcept;
     /// The response is whole.
@@ -76,8 +79,8 @@ class Attempt {
     /// The backend had closed a kept connection just as we took it: no fault, and the same backend
     /// may be asked again on a new one.
     bool is_stale() const noexcept;
-    /// As if the kept connection had not been tried.
-    void forget_stale() noexcept;
+    /// As if it had not been tried: the same backend is asked again.
+    void forget_failure() noexcept;
 
     /// The backend's work is over: its response has been read to its end. The connection is kept
     /// for another request where it is fit for that.
@@ -91,6 +94,9 @@ class Attempt {
     const snapshot::AttemptRecord& record() const noexcept { return record_; }
 
   private:
+    io::Task<int> reach_serial(bool fresh, TimePoint deadline, RequestIdentity& client,
+                               int client_fd);
+    io::Task<int> reach_multiplexed(bool fresh, TimePoint deadline);
     io::Task<int> open(TimePoint deadline);
     io::Task<int> announce(RequestIdentity& client, int client_fd, TimePoint deadline);
     io::Task<int> secure(TimePoint deadline);
@@ -106,8 +112,11 @@ class Attempt {
     UpstreamPool& pool_;
     UpstreamConnection* connection_ = nullptr;
     TlsFailure tls_failure_;  // of the handshake
-    std::optional<http::h1::MessageReader> reader_;
-    std::optional<http::h1::StreamSink> sink_;
+    std::optional<http::h1::H1Upstream> serial_;
+    std::optional<http::h2::ClientStream> multiplexed_;
+    http::Upstream* backend_ = nullptr;           // of them the one that is there
+    UpstreamSession::Waiter* waiting_ = nullptr;  // for a connection that is being made
+    bool was_proven_ = false;                     // the connection had carried a response before
     snapshot::AttemptRecord record_;
     TimePoint sent_;  // from when on the backend can be blamed for waiting
     AttemptFailure failure_ = AttemptFailure::none;

@@ -66,37 +66,54 @@ io::Task<bool> ClientConnection::secure(net::tls::ServerContext& context) {
 }
 
 io::Task<void> ClientConnection::serve() {
-    Preface preface = Preface::http_1;
-    if (stream_.is_secured() && !stream_.session().alpn().empty())
-        preface = stream_.session().alpn() == "h2" ? Preface::http_2 : Preface::http_1;
-    else
-        preface = co_await read_preface();
-    if (preface == Preface::http_1)
-        co_await serve_serially();
-    else if (preface == Preface::http_2)
+    io::Ring& ring = worker_.ring();
+    Duration patience = worker_.settings().header_timeout;
+    AfterExchange after = AfterExchange::keep;
+    Version version = negotiated_version();
+    if (version == Version::http_2) {
         co_await serve_multiplexed();
+        after = AfterExchange::close;
+    }
+    while (after == AfterExchange::keep && !(worker_.draining() && !unread_)) {
+        if (!unread_) {
+            io::Received received = co_await stream_.receive(ring.now() + patience);
+            if (!received.block) break;  // left, idle for too long, or being drained
+            unread_ = std::move(received.block);
+        }
+        if (version == Version::unknown) {
+            version = co_await recognize_version();
+            if (version == Version::http_2) {
+                co_await serve_multiplexed();
+                break;
+            }
+        }
+        after = co_await exchange_one();
+        patience = worker_.settings().idle_timeout;
+    }
+    if (after == AfterExchange::linger) co_await linger();
+    if (after == AfterExchange::reset) stream_.reset_on_close();
     unread_.reset();
     stream_.close();
 }
 
-/// HTTP/2 with prior knowledge (RFC 9113 section 3.3) or HTTP/1: told by the first bytes.
-io::Task<ClientConnection::Preface> ClientConnection::read_preface() {
+ClientConnection::Version ClientConnection::negotiated_version() const noexcept {
+    if (!stream_.is_secured() || stream_.session().alpn().empty()) return Version::unknown;
+    return stream_.session().alpn() == "h2" ? Version::http_2 : Version::http_1;
+}
+
+/// By the first bytes: HTTP/2 with prior knowledge (RFC 9113 section 3.3) or HTTP/1.
+io::Task<ClientConnection::Version> ClientConnection::recognize_version() {
     static constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     const TimePoint deadline = worker_.ring().now() + worker_.settings().header_timeout;
-    for (;;) {
-        const std::string_view known = unread_ ? unread_->filled() : std::string_view{};
-        if (known.size() >= preface.size() || !preface.starts_with(known))
-            co_return known.starts_with(preface) ? Preface::http_2 : Preface::http_1;
+    while (unread_->filled().size() < preface.size() && preface.starts_with(unread_->filled())) {
         io::Received received = co_await stream_.receive(deadline);
-        if (!received.block) {
-            // HTTP/1 has an answer to a head that does not come, and to one that is cut short.
-            co_return known.empty() ? Preface::none : Preface::http_1;
-        }
-        if (!unread_)
-            unread_ = std::move(received.block);
-        else if (worker_.ring().buffers().make_room(unread_, received.block->filled().size()))
-            unread_->append(received.block->filled());
+        // HTTP/1 has an answer to a head that does not come, and to one that is cut short.
+        if (!received.block) co_return Version::http_1;
+        const std::string_view more = received.block->filled();
+        if (!worker_.ring().buffers().make_room(unread_, more.size())) co_return Version::http_1;
+        unread_->append(more);
     }
+    co_return unread_->filled().starts_with(preface) ? Version::http_2 : Version::http_1;
 }
 
 io::Task<void> ClientConnection::serve_multiplexed() {
@@ -112,27 +129,9 @@ io::Task<void> ClientConnection::serve_multiplexed() {
     if (session.wants_linger()) co_await linger();
 }
 
-io::Task<void> ClientConnection::serve(http::Downstream& client) {
+io::Task<void> ClientConnection::carry_out(http::Downstream& client) {
     Exchange exchange(worker_, peer_, stream_, client);
     co_await exchange.run();
-}
-
-io::Task<void> ClientConnection::serve_serially() {
-    io::Ring& ring = worker_.ring();
-    const Settings& settings = worker_.settings();
-    Duration patience = settings.header_timeout;
-    AfterExchange after = AfterExchange::keep;
-    while (after == AfterExchange::keep && !(worker_.draining() && !unread_)) {
-        if (!unread_) {
-            io::Received received = co_await stream_.receive(ring.now() + patience);
-            if (!received.block) break;  // left, idle for too long, or being drained
-            unread_ = std::move(received.block);
-        }
-        after = co_await exchange_one();
-        patience = settings.idle_timeout;
-    }
-    if (after == AfterExchange::linger) co_await linger();
-    if (after == AfterExchange::reset) stream_.reset_on_close();
 }
 
 /// One HTTP/1 request and its response; what follows the request stays in unread_.

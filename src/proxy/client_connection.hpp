@@ -42,13 +42,13 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
     const Peer& peer() const noexcept { return peer_; }
 
   private:
-    enum class Preface : std::uint8_t { http_1, http_2, none };
+    enum class Version : std::uint8_t { unknown, http_1, http_2 };
 
-    io::Task<Preface> read_preface();
-    io::Task<void> serve_serially();
+    Version negotiated_version() const noexcept;
+    io::Task<Version> recognize_version();
     io::Task<void> serve_multiplexed();
     io::Task<AfterExchange> exchange_one();
-    io::Task<void> serve(http::Downstream& client) override;
+    io::Task<void> carry_out(http::Downstream& client) override;
     io::Task<void> linger();
 
     Worker& worker_;

@@ -26,6 +26,8 @@ using Verdict = Admission::Verdict;
 /// connection.
 constexpr std::uint64_t most_drained = 64 * 1024;
 constexpr Duration longest_drain = std::chrono::seconds(1);
+/// How often one backend may refuse a request's stream in one attempt.
+constexpr int most_refusals = 3;
 
 }  // namespace
 
@@ -105,7 +107,7 @@ bool Exchange::accept_request() {
         fail(refusal(Status::not_implemented, "the route does not take this protocol"));
     } else if (route_->max_body_bytes != 0 && request_.framing.length > route_->max_body_bytes) {
         fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
-    } else if (route_->abort_on_close && client_.input_ended()) {
+    } else if (route_->abort_on_close && client_.peer_finished()) {
         client_gone_ = true;
     }
     return !failure_ && !client_gone_;
@@ -222,8 +224,10 @@ bool Exchange::choose_upstream() noexcept {
     return false;
 }
 
-/// On a kept connection, and once more on a new one where the backend had just closed that.
+/// On a kept connection, and once more on a new one where the backend had just closed that; again,
+/// too, where it says that it has not looked at the request (RFC 9113 section 8.7).
 io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
+    int refusals = 0;
     for (bool fresh = false;; fresh = true) {
         const int error =
             co_await attempt_->reach(fresh, connect_limit(), identity_, connection_.fd());
@@ -236,8 +240,10 @@ io::Task<void> Exchange::try_upstream(const HeadBuffer& head) {
             co_return;
         }
         co_await exchange_messages(head);
-        if (!attempt_->is_stale() || !may_repeat()) co_return;
-        attempt_->forget_stale();
+        const bool was_refused = attempt_->failure() == AttemptFailure::unprocessed;
+        if (was_refused && ++refusals > most_refusals) co_return;
+        if (!(attempt_->is_stale() || was_refused) || !may_repeat()) co_return;
+        attempt_->forget_failure();
         start_over();
     }
 }
@@ -261,7 +267,8 @@ bool Exchange::may_repeat() const noexcept {
         return false;
     if (attempt_->failure() == AttemptFailure::not_connected) return true;
     const bool at_hand = first_piece_.last || kept_.bytes().size() == client_.body_bytes_read();
-    return at_hand && is_idempotent(request_.method_text);
+    const bool nothing_done = attempt_->failure() == AttemptFailure::unprocessed;
+    return at_hand && (nothing_done || is_idempotent(request_.method_text));
 }
 
 bool Exchange::take_retry() noexcept {
@@ -269,6 +276,7 @@ bool Exchange::take_retry() noexcept {
         case AttemptFailure::not_connected:
         case AttemptFailure::broken_off:
         case AttemptFailure::timed_out:
+        case AttemptFailure::unprocessed:
             break;
         default:
             return false;
@@ -376,7 +384,7 @@ AfterExchange Exchange::conclude() noexcept {
         // Cut short. A length or chunks tell the client so; a body that ends with the connection
         // does not.
         const bool untold =
-            response_.framing.kind == BodyFraming::Kind::until_close && !chunked_to_client_;
+            response_.framing.kind != BodyFraming::Kind::length && !chunked_to_client_;
         return untold ? AfterExchange::reset : AfterExchange::close;
     }
     if (!response_whole_) return AfterExchange::close;

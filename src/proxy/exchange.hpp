@@ -119,7 +119,7 @@ class Exchange final : http::DownstreamWatcher, SourceObserver {
     TimePoint started_{};     // the head was there
     TimePoint dispatched_{};  // a backend was picked for the first time
     std::optional<Duration> queued_for_;
-    std::uint64_t bytes_out_ = 0;  // of bodies, to the client
+    std::uint64_t bytes_out_ = 0;          // of bodies, to the client
     std::uint16_t status_ = 0;             // that the client was sent
     TimePoint response_deadline_ = never;  // set once the request has been sent
     int abort_error_ = 0;                  // why the exchange was ended from outside

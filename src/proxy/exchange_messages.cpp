@@ -59,13 +59,16 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
                          .max_bytes = route_->max_body_bytes,
                          .min_rate = settings.min_rate,
                          .stopped = &sending_stopped_};
-    if (!first_piece_.last && route_->retries > 0 && is_idempotent(request_.method_text)) {
+    // A backend that speaks HTTP/2 may refuse a stream of any method.
+    const bool may_be_refused = attempt_->upstream().protocol != BackendProtocol::http1;
+    const bool may_repeat = route_->retries > 0 && is_idempotent(request_.method_text);
+    if (!first_piece_.last && (may_repeat || may_be_refused)) {
         options.keep = &kept_;
         if (retries_.made() == 0 && kept_.bytes().empty()) kept_.add(first_piece_.data);
     }
     if (request_.expects_continue) options.patience_from = worker_.ring().now() + expectation_grace;
-    const Relayed relayed = co_await relay(worker_.ring(), client_, attempt_->sink(), head.bytes(),
-                                           next_piece(), options);
+    const Relayed relayed = co_await relay(worker_.ring(), client_, attempt_->backend(),
+                                           head.bytes(), next_piece(), options);
     attempt_->sent(client_.body_bytes_read());
     request_relayed(relayed);
 }
@@ -91,6 +94,8 @@ void Exchange::request_relayed(const Relayed& relayed) noexcept {
         case RelayEnd::source_failed:
             if (sending_stopped_) return;
             unreadable(relayed.read);
+            // Reset, not only at an end: nobody waits for the answer, though it may have begun.
+            if (client_.input_error() != 0) return client_left();
             break;
         case RelayEnd::too_large:
             fail(refusal(Status::content_too_large, "the body is larger than the route allows"));
@@ -106,14 +111,14 @@ void Exchange::request_relayed(const Relayed& relayed) noexcept {
 
 void Exchange::await_response_from_now() noexcept {
     response_deadline_ = worker_.ring().now() + response_limit();
-    if (!final_head_read_) attempt_->stream().set_receive_deadline(response_deadline_);
+    if (!final_head_read_) attempt_->backend().set_read_deadline(response_deadline_);
 }
 
 // --- towards the client ---
 
 io::Task<void> Exchange::receive_response() {
     for (;;) {
-        const ReadResult read = co_await attempt_->reader().read_response(
+        const ReadResult read = co_await attempt_->backend().read_response(
             response_, request_.method, response_deadline_);
         if (!read.ok()) {
             response_failed(read);
@@ -121,6 +126,7 @@ io::Task<void> Exchange::receive_response() {
             co_return;
         }
         backend_spoke_ = true;
+        attempt_->spoke();
         if (!response_.is_interim()) break;
         co_await pass_interim();
     }
@@ -154,11 +160,14 @@ void Exchange::stop_sending() noexcept {
 }
 
 void Exchange::response_failed(const ReadResult& read) noexcept {
-    if (attempt_->reader().has_leftover()) backend_spoke_ = true;
+    if (attempt_->backend().has_leftover()) backend_spoke_ = true;
     if (abort_error_ == ETIMEDOUT) {
         fail(response_to_route_timeout());
     } else if (read.outcome == ReadOutcome::refused) {
         attempt_failed(AttemptFailure::malformed, 0, response_to_refusal(read.refusal));
+    } else if (read.outcome == ReadOutcome::unprocessed) {
+        attempt_failed(AttemptFailure::unprocessed, 0,
+                       refusal(Status::bad_gateway, "the backend refused the stream"));
     } else if (read.outcome == ReadOutcome::timed_out) {
         attempt_failed(AttemptFailure::timed_out, ETIMEDOUT,
                        refusal(Status::gateway_timeout, "the backend did not answer in time"));
@@ -180,7 +189,7 @@ io::Task<void> Exchange::pass_interim() {
 
 io::Task<void> Exchange::answer() {
     const BodyFraming& framing = response_.framing;
-    attempt_->reader().start_body(framing);
+    attempt_->backend().start_body(framing);
     const bool has_end =
         framing.kind == BodyFraming::Kind::none || framing.kind == BodyFraming::Kind::length;
     const bool is_1_0 = request_.minor_version == 0;
@@ -201,7 +210,7 @@ io::Task<void> Exchange::answer() {
         fail(refusal(Status::bad_gateway, "the response head is too large to be forwarded"));
         co_return;
     }
-    const BodyPiece first = attempt_->reader().body_at_hand();
+    const BodyPiece first = attempt_->backend().body_at_hand();
     if (!first.result.ok()) {  // nothing has gone to the client yet: it can still be told
         attempt_->failed_midway(error_kind_of(first.result.outcome));
         fail(refusal(Status::bad_gateway, "the backend's body is malformed"));
@@ -213,9 +222,9 @@ io::Task<void> Exchange::answer() {
                                .stall_limit = worker_.settings().body_timeout,
                                .observer = this};
     const Relayed relayed =
-        co_await relay(worker_.ring(), attempt_->reader(), client_, head.bytes(), first, options);
+        co_await relay(worker_.ring(), attempt_->backend(), client_, head.bytes(), first, options);
     response_whole_ = relayed.end == RelayEnd::complete;
-    bytes_out_ = attempt_->reader().body_bytes_read();
+    bytes_out_ = attempt_->backend().body_bytes_read();
     if (relayed.end == RelayEnd::sink_failed) client_gone_ = true;
     if (relayed.end == RelayEnd::source_failed && !client_gone_ && abort_error_ == 0)
         attempt_->failed_midway(error_kind_of(relayed.read.outcome));
@@ -239,7 +248,7 @@ io::Task<void> Exchange::switch_protocols() {
         route_timer_);  // it bounds the request; the tunnel has its own limit
     TunnelTraffic traffic;
     const TunnelEnd client_end{client_, client_};
-    const TunnelEnd backend_end{attempt_->reader(), attempt_->sink()};
+    const TunnelEnd backend_end{attempt_->backend(), attempt_->backend()};
     co_await tunnel(worker_.ring(), client_end, backend_end, route_->tunnel_idle,
                     worker_.settings().body_timeout, traffic);
     bytes_out_ = traffic.from_backend;

@@ -14,7 +14,7 @@ void UpstreamConnection::on_unawaited_input(io::Socket&) {
 
 UpstreamPool::~UpstreamPool() {
     close_idle();
-    PENSTOCK_ASSERT(total_ == 0);
+    PENSTOCK_ASSERT(is_unused());
     ring_.timers().disarm(timer_);
 }
 
@@ -36,7 +36,7 @@ UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
 void UpstreamPool::give_back(UpstreamConnection* connection,
                              const snapshot::Route& route) noexcept {
     net::Stream& stream = connection->stream();
-    if (idle_count_ >= route.pool_size || !stream.is_quiet()) {
+    if (idle_count_ >= route.pool_size || !stream.is_quiet() || stream.is_interrupted()) {
         close(connection);
         return;
     }
@@ -65,6 +65,41 @@ void UpstreamPool::close(UpstreamConnection* connection) noexcept {
 
 void UpstreamPool::close_idle() noexcept {
     while (!idle_.empty()) close(&idle_.front());
+    multiplexed_.for_each([](UpstreamSession& session) {
+        if (session.is_idle()) session.retire();
+    });
+}
+
+void UpstreamPool::retire() noexcept {
+    close_idle();
+    sessions_.clear();
+    multiplexed_.for_each([](UpstreamSession& session) { session.retire(); });
+}
+
+UpstreamSession* UpstreamPool::find_session() noexcept {
+    UpstreamSession* found = nullptr;
+    multiplexed_.for_each([&](UpstreamSession& session) {
+        if (found == nullptr && session.is_usable()) found = &session;
+    });
+    return found;
+}
+
+UpstreamSession& UpstreamPool::open_session(io::Socket& socket, const snapshot::Upstream& upstream,
+                                            const UpstreamSession::Terms& terms) {
+    auto* const session = new UpstreamSession(*this, socket, upstream, terms);
+    multiplexed_.push_back(*session);
+    io::spawn(session->run());
+    return *session;
+}
+
+std::uint32_t UpstreamPool::stream_limit() noexcept {
+    if (!multiplexed_.empty()) note_stream_limit(multiplexed_.back().most_streams());
+    return stream_limit_;
+}
+
+void UpstreamPool::forget(UpstreamSession& session) noexcept {
+    session.unlink();
+    delete &session;
 }
 
 void UpstreamPool::on_timer(io::Timer& timer) {
@@ -93,8 +128,7 @@ void UpstreamPools::retire(std::uint32_t backend_id, std::uint32_t generation) n
     if (backend_id >= pools_.size()) return;
     auto& pool = pools_[backend_id];
     if (pool == nullptr || pool->generation() != generation) return;
-    pool->close_idle();
-    pool->sessions().clear();
+    pool->retire();
     if (!pool->is_unused()) retired_.push_back(std::move(pool));
     pool.reset();
 }
@@ -103,6 +137,19 @@ void UpstreamPools::close_idle() noexcept {
     for (auto& pool : pools_) {
         if (pool != nullptr) pool->close_idle();
     }
+}
+
+void UpstreamPools::retire_all() noexcept {
+    for (auto& pool : pools_) {
+        if (pool != nullptr) pool->retire();
+    }
+}
+
+bool UpstreamPools::are_unused() noexcept {
+    drop_unused_retired();
+    return retired_.empty() && std::all_of(pools_.begin(), pools_.end(), [](const auto& pool) {
+               return pool == nullptr || pool->is_unused();
+           });
 }
 
 void UpstreamPools::drop_unused_retired() noexcept {

@@ -14,6 +14,7 @@
 #include "io/ring.hpp"
 #include "net/stream.hpp"
 #include "net/tls/resumable_sessions.hpp"
+#include "proxy/upstream_session.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -59,12 +60,28 @@ class UpstreamPool {
     /// Ends a leased or idle connection.
     void close(UpstreamConnection* connection) noexcept;
 
+    /// An HTTP/2 connection that takes another request, or is being made; null where there is none.
+    UpstreamSession* find_session() noexcept;
+    /// One on a new socket, which begins to connect.
+    UpstreamSession& open_session(io::Socket& socket, const snapshot::Upstream& upstream,
+                                  const UpstreamSession::Terms& terms);
+    /// How many streams the backend takes on a connection, as far as any of them knows.
+    std::uint32_t stream_limit() noexcept;
+    /// A connection that takes none for now says nothing of others.
+    void note_stream_limit(std::uint32_t limit) noexcept {
+        if (limit > 0) stream_limit_ = limit;
+    }
+    /// Its life has ended.
+    void forget(UpstreamSession& session) noexcept;
+
     void close_idle() noexcept;
+    /// No further request is made on any of its connections.
+    void retire() noexcept;
     /// That the backend has given out; under one configuration of TLS, for another one has another
     /// live state, and so another pool.
     net::tls::ResumableSessions& sessions() noexcept { return sessions_; }
     std::uint32_t generation() const noexcept { return generation_; }
-    bool is_unused() const noexcept { return total_ == 0; }
+    bool is_unused() const noexcept { return total_ == 0 && multiplexed_.empty(); }
 
   private:
     struct IdleTimer : io::Timer {
@@ -78,6 +95,8 @@ class UpstreamPool {
     io::Ring& ring_;
     net::tls::ResumableSessions sessions_;
     IntrusiveList<UpstreamConnection> idle_;  // oldest first
+    IntrusiveList<UpstreamSession> multiplexed_;
+    std::uint32_t stream_limit_ = http::h2::ClientLimits().expected_streams;
     std::uint32_t idle_count_ = 0;
     std::uint32_t total_ = 0;
     Duration idle_limit_{};
@@ -95,6 +114,9 @@ class UpstreamPools {
     void retire(std::uint32_t backend_id, std::uint32_t generation) noexcept;
     /// Gives descriptors back when the process has run out of them.
     void close_idle() noexcept;
+    /// All connections end; some take turns of the loop for it.
+    void retire_all() noexcept;
+    bool are_unused() noexcept;
 
   private:
     void drop_unused_retired() noexcept;

@@ -134,7 +134,8 @@ void Worker::run() {
         io::spawn(accept_from(*listeners_.back(), one.is_tls));
     }
     while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
-    upstream_pools_->close_idle();
+    upstream_pools_->retire_all();
+    while (!upstream_pools_->are_unused()) turn();
     ring_->timers().disarm(quiet_timer_);
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
     snapshots_->sleep();
@@ -173,8 +174,13 @@ io::Task<void> Worker::accept_from(io::Listener& listener, bool is_tls) {
 }
 
 io::Task<void> Worker::serve(int fd, bool is_tls) {
-    ClientConnection connection(*this, ring_->adopt(fd),
-                                Peer(net::Address::peer_of(fd), settings_));
+    const net::Address address = net::Address::peer_of(fd);
+    if (address.size() == 0) {  // reset before we could ask whose it is
+        ::close(fd);
+        limits_.leave();
+        co_return;
+    }
+    ClientConnection connection(*this, ring_->adopt(fd), Peer(address, settings_));
     connections_.push_back(connection);
     tracker_.connection_opened();
     bool is_welcome = co_await welcome(connection, is_tls);

@@ -38,11 +38,13 @@ Upstream upstream_of(const Backend& backend, const net::Address& address, std::s
                       .address = address,
                       .weight = backend.weight,
                       .tls = tls,
+                      .protocol = backend.protocol,
                       .proxy_protocol = backend.proxy_protocol};
     upstream.target = upstream.authority;
     if (!model::is_address(backend.hostname)) upstream.target += ' ' + address.endpoint();
     upstream.hash = hash_bytes(upstream.target, hash_bytes(v_host));
     if (tls != nullptr) upstream.target += ' ' + tls->id;
+    if (backend.protocol != BackendProtocol::http1) upstream.target += " h2";
     return upstream;
 }
 

@@ -31,6 +31,7 @@ struct Upstream {
     std::uint64_t hash = 0;     // of vHost, host:port and, behind a name, the address: for IP_HASH
     std::string target;         // what its live state is known by
     std::shared_ptr<const BackendTls> tls;  // null: plain
+    BackendProtocol protocol = BackendProtocol::http1;
     std::uint8_t proxy_protocol = 0;        // the version of the header it is sent first; 0: none
     BackendLive* live = nullptr;
 };

@@ -153,8 +153,9 @@ std::optional<HeadFault> ReceivedHead::finish_request(RequestHead& head, bool en
     return std::nullopt;
 }
 
-std::optional<Refusal> ReceivedHead::finish_response(ResponseHead& head, Method method,
-                                                     bool ended) {
+std::optional<Refusal> ReceivedHead::finish_response(ResponseHead& head, Method method) {
+    // nghttp2 takes any three digits.
+    if (status_ < 100) return Refusal{Status::bad_gateway, "malformed status"};
     append("\r\n");
     if (too_large_ || !index_fields(head.fields, FieldList::capacity))
         return Refusal{Status::bad_gateway, "response head too large"};
@@ -164,10 +165,8 @@ std::optional<Refusal> ReceivedHead::finish_response(ResponseHead& head, Method 
     head.minor_version = 1;
     head.major_version = 2;
     if (const auto refusal = judge_response(head, method)) return refusal;
-    const bool may_have_body = head.framing.kind == BodyFraming::Kind::until_close;
-    if (ended)
-        head.framing = {};
-    else if (may_have_body)
+    // Of no length told: HTTP/1 clients get chunks, of nothing where END_STREAM has come already.
+    if (head.framing.kind == BodyFraming::Kind::until_close)
         head.framing = {BodyFraming::Kind::chunked, 0};
     return std::nullopt;
 }

@@ -32,7 +32,7 @@ class ReceivedHead {
     void add(std::string_view name, std::string_view value);
     /// The block is whole. Views in `head` are valid as long as this. `ended`: no body follows.
     std::optional<HeadFault> finish_request(RequestHead& head, bool ended);
-    std::optional<Refusal> finish_response(ResponseHead& head, Method method, bool ended);
+    std::optional<Refusal> finish_response(ResponseHead& head, Method method);
 
     /// Of a response; 0: none has come.
     std::uint16_t status() const noexcept { return status_; }

@@ -108,6 +108,7 @@ io::Task<void> ServerSession::read_loop(io::BlockRef& first) {
         }
     }
     forget_unserved();
+    if (has_failed()) finish_writing();  // with GOAWAY, whatever its streams still wait for
     if (stream_count_ > 0) co_await all_ended_.wait();
     finish_writing();
 }
@@ -116,6 +117,11 @@ bool ServerSession::take(io::BlockRef& block) {
     bool goes_on = true;
     if (block) goes_on = feed(block->filled());
     block.reset();
+    // Here, not where it is heard of: the last stream that GOAWAY names is the last that was taken.
+    if (draining_ == Draining::heard) {
+        finish_drain();
+        fill();
+    }
     start_waiting();
     return goes_on && !is_done();
 }
@@ -131,15 +137,16 @@ void ServerSession::start_waiting() noexcept {
 }
 
 io::Task<void> ServerSession::serve(ServerStream& stream) {
-    co_await handler_.serve(stream);
+    co_await handler_.carry_out(stream);
     finish(stream);
 }
 
 /// The exchange is over, and with it the stream.
 void ServerSession::finish(ServerStream& stream) noexcept {
     Stream& core = stream.core();
+    // A stream that failed with its connection is closed to us, and nghttp2 may still know it.
+    nghttp2_session_set_stream_user_data(native(), core.id(), nullptr);
     if (!core.is_closed() && !is_lost()) {
-        nghttp2_session_set_stream_user_data(native(), core.id(), nullptr);
         --open_count_;
         if (!core.sending_ended() || !core.input_complete()) reset(core.id(), stream.reset_code());
         fill();
@@ -209,7 +216,7 @@ void ServerSession::update_deadline() noexcept {
 
 /// True: the connection ends. False: the deadline has moved meanwhile.
 bool ServerSession::out_of_time() noexcept {
-    if (has_failed()) return true;
+    if (has_failed() || is_lost()) return true;  // a lost socket has the error it was lost with
     if (ring().now() < deadline() && !is_done()) return false;
     if (draining_ == Draining::announced) {
         finish_drain();
@@ -315,8 +322,9 @@ int ServerSession::on_begin_headers(const nghttp2_frame& frame) noexcept {
     if (id > last_id_ + 2) skipped_[next_skipped_++ % skipped_.size()] = {last_id_ + 1, id - 1};
     last_id_ = id;
     // One that the client has reset still counts while its exchange lets go, but not against the
-    // client that knows of its own reset.
-    if (open_count_ >= most_streams || stream_count_ >= 2 * most_streams) {
+    // client that knows of its own reset. What GOAWAY has called untouched stays so.
+    if (open_count_ >= most_streams || stream_count_ >= 2 * most_streams ||
+        draining_ == Draining::told) {
         if (const int error = spend(resets_)) return error;
         reset(id, NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -339,10 +347,13 @@ int ServerSession::on_header(const nghttp2_frame& frame, std::string_view name,
     }
     Stream* const core = stream_of(frame.hd.stream_id);
     if (core == nullptr) return 0;
-    if (frame.headers.cat == NGHTTP2_HCAT_REQUEST)
-        ServerStream::of(*core).received_head().add(name, value);
-    else
-        core->received_trailer(name, value);
+    ServerStream& stream = ServerStream::of(*core);
+    if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+        stream.received_head().add(name, value);
+    } else if (!core->received_trailer(name, value)) {
+        reset(core->id(), NGHTTP2_ENHANCE_YOUR_CALM);
+        stream.tell_watcher();
+    }
     return 0;
 }
 
@@ -367,7 +378,7 @@ int ServerSession::on_frame(const nghttp2_frame& frame) noexcept {
         case NGHTTP2_PING:
             if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && draining_ == Draining::announced &&
                 std::equal(drain_ping.begin(), drain_ping.end(), frame.ping.opaque_data))
-                finish_drain();
+                draining_ = Draining::heard;
             return 0;
         default:
             return 0;

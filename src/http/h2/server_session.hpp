@@ -20,7 +20,7 @@ namespace penstock::http::h2 {
 class RequestHandler {
   public:
     /// One exchange, to its end; `client` lives as long.
-    virtual io::Task<void> serve(Downstream& client) = 0;
+    virtual io::Task<void> carry_out(Downstream& client) = 0;
 
   protected:
     ~RequestHandler() = default;
@@ -52,7 +52,7 @@ class ServerSession final : public Session {
     bool wants_linger() const noexcept { return !is_lost() && !peer_finished(); }
 
   private:
-    enum class Draining : std::uint8_t { no, announced, told };
+    enum class Draining : std::uint8_t { no, announced, heard, told };
 
     io::Task<void> read_loop(io::BlockRef& first);
     io::Task<void> serve(ServerStream& stream);

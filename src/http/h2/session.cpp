@@ -188,6 +188,7 @@ void Session::resume_sending(std::int32_t stream) noexcept {
 }
 
 void Session::append(std::string_view bytes) {
+    if (bytes.empty()) return;  // perhaps of no memory at all
     if (!output_) output_ = ring().buffers().small();
     // Never more than a large block holds: fill() stops before.
     if (ring().buffers().make_room(output_, bytes.size())) output_->append(bytes);
@@ -218,7 +219,12 @@ io::Task<void> Session::write_loop() {
             if (error != 0) lose(error);
             continue;
         }
-        if (lost_ || writing_ends_) co_return;
+        if (lost_) co_return;
+        if (writing_ends_) {
+            // RFC 9113 section 5.4.1: the end of the connection follows the GOAWAY.
+            if (has_failed()) stream_.shutdown_send();
+            co_return;
+        }
         const bool woken = co_await writable_.wait();
         static_cast<void>(woken);
     }

@@ -12,7 +12,7 @@ namespace penstock::http::h2 {
 
 namespace {
 
-/// Trailers past this are dropped with their stream, as in HTTP/1 (see Parser).
+/// Of one message, as in HTTP/1 (see Parser).
 constexpr std::uint32_t most_trailer_bytes = 32 * 1024;
 
 }  // namespace
@@ -45,13 +45,20 @@ void Stream::received(std::string_view data) {
     readable_.set();
 }
 
-void Stream::received_trailer(std::string_view name, std::string_view value) {
+bool Stream::received_trailer(std::string_view name, std::string_view value) {
+    if (closed_) return true;
     trailer_bytes_ += static_cast<std::uint32_t>(name.size() + value.size()) + 4;
-    if (trailer_bytes_ > most_trailer_bytes || !h1::may_trail(field_id(name))) return;
-    trailers_.append(name).append(": ").append(value).append("\r\n");
+    if (trailer_bytes_ > most_trailer_bytes) {
+        closed(EPROTO);
+        return false;
+    }
+    if (h1::may_trail(field_id(name)))
+        trailers_.append(name).append(": ").append(value).append("\r\n");
+    return true;
 }
 
 void Stream::received_end() noexcept {
+    if (closed_) return;
     input_complete_ = true;
     readable_.set();
 }

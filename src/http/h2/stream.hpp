@@ -59,7 +59,9 @@ class Stream {
     // --- the session's side ---
 
     void received(std::string_view data);
-    void received_trailer(std::string_view name, std::string_view value);
+    /// False where there are more than are taken: the stream has failed by that, and is to be
+    /// reset.
+    bool received_trailer(std::string_view name, std::string_view value);
     void received_end() noexcept;
     /// The peer's half is known to have ended.
     bool input_complete() const noexcept { return input_complete_; }

@@ -20,7 +20,13 @@ using Kind = CertificateError::Kind;
 /// More than any system's bundle has.
 constexpr int most_authorities = 1'000;
 /// ALPN (RFC 7301): length, name.
-constexpr std::array<unsigned char, 9> protocols{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+bool offer(SSL* ssl, std::string_view protocol) noexcept {
+    std::array<unsigned char, 16> list{};
+    if (protocol.size() >= list.size()) return false;
+    list[0] = static_cast<unsigned char>(protocol.size());
+    std::copy(protocol.begin(), protocol.end(), list.begin() + 1);
+    return SSL_set_alpn_protos(ssl, list.data(), static_cast<unsigned>(protocol.size() + 1)) == 0;
+}
 
 const char* last_reason() noexcept {
     const char* reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -134,8 +140,6 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::create(
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     if (!trust(context, parts.authorities.get())) return refusal("trusted certificates");
     if (parts.chain != nullptr && !show(context, parts)) return refusal("client certificate");
-    if (SSL_CTX_set_alpn_protos(context, protocols.data(), protocols.size()) != 0)
-        return refusal("ALPN");
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, &keep_session);
     ERR_clear_error();  // of certificates that stand in the store twice, and of files that are not
@@ -144,10 +148,12 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::create(
 }
 
 std::unique_ptr<Session> ClientContext::connect(io::Socket& socket, const ServerIdentity& server,
-                                                ResumableSessions* sessions) const noexcept {
+                                                ResumableSessions* sessions,
+                                                std::string_view protocol) const noexcept {
     ERR_clear_error();
     OpensslPtr<SSL> ssl(SSL_new(context_.get()));
-    if (ssl == nullptr || !expect_server(ssl.get(), server)) return nullptr;
+    if (ssl == nullptr || !expect_server(ssl.get(), server) || !offer(ssl.get(), protocol))
+        return nullptr;
     SSL_set_connect_state(ssl.get());
     if (sessions != nullptr) {
         if (const auto earlier = sessions->take()) SSL_set_session(ssl.get(), earlier.get());

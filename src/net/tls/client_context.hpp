@@ -56,9 +56,10 @@ class ClientContext {
 
     /// The client's side of a connection, before its handshake, which fails where the server is not
     /// who it should be. Resumes one of `sessions`, which is null or outlives the connection, where
-    /// there is one. Null: no memory.
+    /// there is one. Offers `protocol` alone (ALPN). Null: no memory.
     std::unique_ptr<Session> connect(io::Socket& socket, const ServerIdentity& server,
-                                     ResumableSessions* sessions) const noexcept;
+                                     ResumableSessions* sessions,
+                                     std::string_view protocol = "http/1.1") const noexcept;
 
   private:
     ClientContext() = default;

@@ -291,13 +291,17 @@ TEST_CASE("what is not built yet is refused by name, and its default accepted", 
     CHECK(pointers(with(member), unsupported) == Lines{pointer});
 }
 
-TEST_CASE("what a backend cannot do yet is refused by name", "[model]") {
+TEST_CASE("HTTP/2 to a backend: h2 under TLS, h2c without, shared by clients", "[model]") {
     const auto [member, pointer] = GENERATE(table<std::string, std::string>({
         {R"("protocol":"h2")", "/backends/0/protocol"},
-        {R"("protocol":"h2c")", "/backends/0/protocol"},
+        {R"("protocol":"h2c","tls":true)", "/backends/0/protocol"},
+        {R"("protocol":"h2c","proxyProtocol":2)", "/backends/0/proxyProtocol"},
+        {R"("protocol":"h3")", "/backends/0/protocol"},
     }));
     CAPTURE(member);
-    CHECK(pointers(with_backend(member), FieldErrorKind::unsupported) == Lines{pointer});
+    CHECK(pointers(with_backend(member), FieldErrorKind::invalid) == Lines{pointer});
+    CHECK(checked(with_backend(R"("protocol":"h2","tls":true)")).errors.empty());
+    CHECK(checked(with_backend(R"("protocol":"h2c")")).errors.empty());
 }
 
 TEST_CASE("every field at its default is accepted", "[model]") {
