@@ -61,6 +61,8 @@ class OriginConnection(Peer):
 
 
 class Origin:
+    connection_class = OriginConnection
+
     def __init__(self, script, send_buffer=None, receive_buffer=None, port=0, address="127.0.0.1"):
         self.script = script
         self.changed = threading.Condition()
@@ -122,7 +124,7 @@ class Origin:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            connection = OriginConnection(sock, self, index)
+            connection = self.connection_class(sock, self, index)
             with self.changed:
                 self.connections.append(connection)
                 self.changed.notify_all()
@@ -130,7 +132,7 @@ class Origin:
 
     def _serve(self, connection):
         try:
-            self.script(connection)
+            self._run(connection)
         except (Cut, OSError):
             pass
         except Silent as error:
@@ -142,6 +144,9 @@ class Origin:
             connection.close()
             with self.changed:
                 self.changed.notify_all()
+
+    def _run(self, connection):
+        self.script(connection)
 
     def stop_listening(self):
         """Connections that exist go on; new ones are refused."""
