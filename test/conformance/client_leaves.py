@@ -1,6 +1,7 @@
 """A client that leaves: an RST cancels the backend's work; a FIN does not, unless the route says abortOnClose."""
 
 import threading
+import time
 
 from harness import OK, answers, case, cases, chunk, chunked, equal, expect, never_answers, request, response
 
@@ -111,6 +112,16 @@ def abort_on_close(t):
     client.must_close()
 
 
+@case("with abortOnClose a FIN right behind the request, which comes with it, cancels the backend's work too", deadline=20)
+def close_at_once(t):
+    origin = t.origin(never_answers, abortOnClose=True)
+    for _ in range(20):
+        client = t.client()
+        client.send(request(origin.host))
+        client.close()
+    t.eventually(lambda: t.proxy.api("GET", f"/api/v1/stats/{origin.host}").json["requests"]["active"] == 0, "an end of all requests")
+
+
 @case("with abortOnClose a client that stays gets its answer")
 def abort_on_close_unused(t):
     origin = t.origin(abortOnClose=True)
@@ -172,3 +183,20 @@ def left_in_pool(t):
         answer = faithful.fetch(origin.host, "/", method="POST", body=b"once")
         equal((answer.status, answer.fields.get("Proxy-Status")), (200, None), f"the answer to the POST in turn {turn}")
     equal({one.fields.get("X-Forwarded-For") for one in origin.requests}, {b"127.0.0.1"}, "the clients' addresses")
+
+
+@case("an RST right behind a part of the upload, while the backend has begun to answer, cancels its work", deadline=20)
+def reset_behind_part(t):
+    """Whichever of the two directions sees it first."""
+    def script(backend):
+        backend.read_request_head()
+        backend.send(response("200 OK", None, "Transfer-Encoding: chunked"))
+        backend.wait_end()
+    origin = t.origin(script, circuit=None, health={"maxFails": 0})
+    raw = request(origin.host, method="POST", body=bytes(5000))[:-100]
+    for turn in range(100):
+        client = t.client()
+        client.send(raw)
+        time.sleep(turn % 3 * 0.0003)  # at several moments
+        client.reset()
+    t.eventually(lambda: t.proxy.api("GET", f"/api/v1/stats/{origin.host}").json["requests"]["active"] == 0, "an end of all requests")
