@@ -56,6 +56,23 @@ class Killed:
         self.process.kill()
 
 
+@case("a kept connection that brings an interim response and closes was no stale one: the backend has failed")
+def interim_then_end(t):
+    def script(one):
+        one.read_request()
+        one.send(response())
+        one.read_request()
+        one.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+        one.close()
+    origin = t.origin(script, health={"maxFails": 2}, **NO_RETRIES)
+    client = t.client()
+    equal(client.fetch(origin.host).status, 200, "status")
+    client.send(request(origin.host))
+    equal(client.read_response().status, 502, "status behind 103")
+    equal(backend(t, origin.host)["failureCount"], 1, "failureCount")
+    equal(len(origin.connections), 1, "connections: it was not tried again")
+
+
 @case("a killed backend is dead for every worker with the first failure, and its share goes to the others", workers=4)
 def killed(t):
     with Killed("one") as one, Killed("two") as two:
@@ -82,6 +99,8 @@ def killed(t):
 def killed_in_use(t):
     with tempfile.TemporaryDirectory() as folder:
         ledgers = [Path(folder, name) for name in ("one", "two")]
+        for ledger in ledgers:
+            ledger.touch()  # read before the first request is in it
         with Killed("one", flags=("--ledger", ledgers[0])) as one, Killed("two", flags=("--ledger", ledgers[1])) as two:
             host = route_to(t, one.backend, two.backend)
             getting, posting = Crowd(t.proxy.address, 32), Crowd(t.proxy.address, 8)
