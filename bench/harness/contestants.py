@@ -13,6 +13,7 @@ import subprocess
 from harness.process import Failed, Process, free_port
 
 FOREVER = 1_000_000_000  # requests on a connection
+H2C_HOST = 'h2c.bench.local'  # its backend is the origin's port for HTTP/2 without TLS
 ADDED_FIELDS = ('x-forwarded-for', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id', 'via')
 
 
@@ -56,14 +57,16 @@ class Origin:
     """nginx with files in memory and short fixed answers: the fastest origin at hand, and the same for everyone."""
 
     def __init__(self, folder, cpu):
-        self.port = free_port()
+        self.port, self.h2c_port = free_port(), free_port()
         for name, size in (('10k', 10 * 1024), ('1m', 1024 * 1024)):
             (folder / name).write_bytes(b'x' * size)
         echo = r'\n'.join(f'{field}=$http_{field.replace("-", "_")}' for field in ADDED_FIELDS)
         self.process = start_nginx('origin', f'''
+  http2_max_requests {FOREVER};
   open_file_cache max=16 inactive=1h; open_file_cache_valid 1h; default_type text/plain;
   server {{
     listen 127.0.0.1:{self.port} backlog=4096;
+    listen 127.0.0.1:{self.h2c_port} http2 backlog=4096;
     location = / {{ return 200 "{'x' * 128}"; }}
     location = /post {{ return 200 "ok"; }}
     location = /fields {{ return 200 "{echo}"; }}
@@ -98,12 +101,14 @@ class Contestant:
 
     speaks_http = True
     speaks_http2 = True  # over TLS
+    reaches_h2c = False  # backends that speak HTTP/2 without TLS
 
     def __init__(self, label, version):
         self.label, self.version, self.port, self.tls_port = label, version, free_port(), free_port()
 
     def is_for(self, case):
-        return (self.speaks_http or not case.wants_http) and (self.speaks_http2 or not case.http2)
+        return (self.speaks_http or not case.wants_http) and (self.speaks_http2 or not case.http2) and \
+            (self.reaches_h2c or not case.h2c_backend)
 
     def check(self):
         """Every answer is right before any is counted."""
@@ -152,11 +157,11 @@ class Haproxy(Contestant):
     def __init__(self, origin, setting, splice=False, tcp=False):
         label = 'haproxy' + ('-splice' if splice else '') + ('-tcp' if tcp else '')
         super().__init__(label, version_of(['/usr/sbin/haproxy', '-v'], r'HAProxy version (\S+)'))
-        self.speaks_http = not tcp
+        self.speaks_http = self.reaches_h2c = not tcp
         folder = setting.folder
         server = f'server origin 127.0.0.1:{origin.port} pool-purge-delay 1h pool-max-conn 1024'
         routes = folder / f'{label}.map'
-        routes.write_text(''.join(f'{host_name(i)} origin-{i}\n' for i in range(setting.hosts)))
+        routes.write_text(f'{H2C_HOST} origin-h2c\n' + ''.join(f'{host_name(i)} origin-{i}\n' for i in range(setting.hosts)))
         secured = ''
         if setting.certificate and not tcp:
             secured = f'bind 127.0.0.1:{self.tls_port} backlog 4096 ssl crt {setting.certificate.both} alpn h2,http/1.1'
@@ -189,6 +194,8 @@ frontend bench
   default_backend origin{'' if tcp else fields}
 backend origin
   {server}
+backend origin-h2c
+  server origin 127.0.0.1:{origin.h2c_port} proto h2 pool-purge-delay 1h
 ''' + ''.join(f'backend origin-{i}\n  {server}\n' for i in range(0 if tcp else setting.hosts)))
         self.process = Process(['/usr/sbin/haproxy', '-db', '-f', str(config)], setting.cpu, folder / f'{label}.log')
         self.process.wait_for_port(self.port)
@@ -258,6 +265,8 @@ class Floor(Contestant):
 
 
 class Penstock(Contestant):
+    reaches_h2c = True
+
     def __init__(self, binary, engine, label, origin, setting):
         super().__init__(label, f'{version_of([str(binary), "--version"], r"^(.*)")}, {engine}')
         admin = free_port()
@@ -270,6 +279,8 @@ class Penstock(Contestant):
         api = http.client.HTTPConnection('127.0.0.1', admin, timeout=10)
         for name in ['bench.local', *(host_name(i) for i in range(setting.hosts))]:
             self.post(api, 'routes', {'vHost': name, 'backends': [{'hostname': '127.0.0.1', 'port': origin.port}]})
+        self.post(api, 'routes', {'vHost': H2C_HOST, 'backends': [
+            {'hostname': '127.0.0.1', 'port': origin.h2c_port, 'protocol': 'h2c'}]})
         if setting.certificate:
             self.post(api, 'certificates', {'domain': '*', 'cert': setting.certificate.cert.read_text(),
                                             'key': setting.certificate.key.read_text()})

@@ -26,6 +26,7 @@ class Case:
     tls: bool = False      # on the contestant's TLS port
     wants_http: bool = False  # bytes are all that a bare forwarder knows: not its job
     http2: bool = False    # the contestant must speak it
+    h2c_backend: bool = False  # and to the origin
 
 
 CASES = {case.name: case for case in (
@@ -39,6 +40,7 @@ CASES = {case.name: case for case in (
     Case('handshake', 'wrk', 'newconn', tls=True, wants_http=True),  # wrk keeps no session: each is a full one
     Case('resumed', 'resuming', tls=True, wants_http=True),
     Case('h2', 'h2load', tls=True, wants_http=True, http2=True),
+    Case('h2c', 'wrk', 'h2c', wants_http=True, h2c_backend=True),  # HTTP/1.1 clients, an HTTP/2 origin without TLS
 )}
 
 
