@@ -470,6 +470,9 @@ void Exchange::abort(int error) noexcept {
     if (abort_error_ == 0) abort_error_ = error;
     sending_stopped_ = true;
     client_.stop_reading(error);
+    // A response that has begun cannot be told of: it is broken off, whether its client reads or
+    // not.
+    if (response_started_ && !response_whole_) client_.interrupt(error);
     admission_.abandon();
     if (attempt_) attempt_->interrupt(error);
 }

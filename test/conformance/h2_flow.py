@@ -331,6 +331,16 @@ def stalled_memory(t):
         origin.wait_ended(number)
 
 
+@case("a route's timeout ends the answer of a stream that takes nothing, long before the body timeout", deadline=20)
+def timeout_without_window(t):
+    origin = t.origin(endless, timeout="500ms")
+    stream = connect(t, settings={h2.INITIAL_WINDOW_SIZE: 0}).request(origin.host)
+    began = time.monotonic()
+    stream.must_reset(h2.INTERNAL_ERROR)
+    origin.wait_ended(0)
+    at_most(time.monotonic() - began, 8, "seconds to the end")
+
+
 # What breaks the rules.
 
 UPDATE, FLOW, PROTOCOL = h2.WINDOW_UPDATE, h2.FLOW_CONTROL_ERROR, h2.PROTOCOL_ERROR

@@ -105,17 +105,31 @@ def slow_backend_body(t, raw):
     origin.wait_ended(0)
 
 
-@case("a client that does not read its answer is cut after the body timeout", flags=SHORT)
-def client_that_does_not_read(t):
-    def script(backend):
-        backend.read_request()
-        backend.send(response("200 OK", None, f"Content-Length: {1 << 40}"))
-        backend.send_until_stalled(b"x" * 65536, 256 << 20)
-        backend.wait_end()
-    origin = t.origin(script, sockets={"send_buffer": 128 * 1024})
+def endless(backend):
+    backend.read_request()
+    backend.send(response("200 OK", None, f"Content-Length: {1 << 40}"))
+    backend.send_until_stalled(b"x" * 65536, 256 << 20)
+    backend.wait_end()
+
+
+def stalls(t, **route):
+    """A client that asks for more than it will ever read; the backend's end of it."""
+    origin = t.origin(endless, sockets={"send_buffer": 128 * 1024}, **route)
     client = t.client(receive_buffer=64 * 1024)
     client.send(request(origin.host))
     origin.wait_ended(0)
+
+
+@case("a client that does not read its answer is cut after the body timeout", flags=SHORT)
+def client_that_does_not_read(t):
+    stalls(t)
+
+
+@case("a route's timeout ends the answer of a client that does not read, long before the body timeout")
+def timeout_of_who_does_not_read(t):
+    began = time.monotonic()
+    stalls(t, timeout="500ms")
+    took(began, 0.4, 8, "the end")
 
 
 @case("--response-timeout is 504", flags=SHORT)
