@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "http/h1/h1_upstream.hpp"
 #include "http/h1/writer.hpp"
+#include "http/h2/client_stream.hpp"
+#include "io/both.hpp"
 #include "net/proxy_protocol.hpp"
 
 namespace penstock::control {
@@ -52,11 +55,13 @@ io::Task<bool> HealthProbe::send(std::string_view bytes) {
 /// In full each time: a session that is resumed proves nothing anew.
 io::Task<bool> HealthProbe::secure(TimePoint deadline) {
     if (target_.tls->context == nullptr) co_return false;
-    auto session = target_.tls->context->connect(stream_->socket(), target_.tls->server, nullptr);
+    const bool is_http_2 = target_.protocol != BackendProtocol::http1;
+    auto session = target_.tls->context->connect(stream_->socket(), target_.tls->server, nullptr,
+                                                 is_http_2 ? "h2" : "http/1.1");
     if (session == nullptr) co_return false;
     stream_->secure(std::move(session));
     const int error = co_await stream_->session().handshake(deadline);
-    co_return error == 0;
+    co_return error == 0 && (!is_http_2 || stream_->session().alpn() == "h2");
 }
 
 io::Task<bool> HealthProbe::ask(TimePoint deadline) {
@@ -64,13 +69,38 @@ io::Task<bool> HealthProbe::ask(TimePoint deadline) {
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: penstock-probe\r\nAccept: */*\r\n"
         "Connection: close\r\n\r\n",
         *target_.path, target_.host);
-    const bool sent = co_await send(request_);
-    if (!sent) co_return false;
-    http::h1::MessageReader reader(*stream_, http::h1::Parser::Role::responses);
+    if (target_.protocol != BackendProtocol::http1) co_return co_await ask_over_http_2(deadline);
+    http::h1::H1Upstream backend(*stream_);
+    co_return co_await judge(backend, deadline);
+}
+
+io::Task<bool> HealthProbe::ask_over_http_2(TimePoint deadline) {
+    const http::h2::ClientLimits limits{.idle_limit = target_.timeout,
+                                        .stall_limit = target_.timeout};
+    http::h2::ClientSession session(*stream_, limits);
+    bool lives = false;
+    io::Task<void> running = session.run();
+    io::Task<void> asking = ask_on(session, deadline, lives);
+    co_await io::both(running, asking);
+    co_return lives;
+}
+
+io::Task<void> HealthProbe::ask_on(http::h2::ClientSession& session, TimePoint deadline,
+                                   bool& lives) {
+    http::h2::ClientStream backend(session);
+    lives = co_await judge(backend, deadline);
+    backend.leave();
+    session.retire();
+}
+
+io::Task<bool> HealthProbe::judge(http::Upstream& backend, TimePoint deadline) {
+    const http::Outgoing request{.head = request_, .last = true};
+    const int error = co_await backend.send(request, target_.timeout);
+    if (error != 0) co_return false;
     http::ResponseHead response;
     for (int heads = 0; heads < most_interim; ++heads) {
         const http::ReadResult read =
-            co_await reader.read_response(response, http::Method::get, deadline);
+            co_await backend.read_response(response, http::Method::get, deadline);
         if (!read.ok()) co_return false;
         if (!response.is_interim()) co_return response.status >= 200 && response.status < 400;
     }

@@ -10,8 +10,11 @@
 #include <string_view>
 #include <utility>
 
+#include <penstock/config.hpp>
+
 #include "base/clock.hpp"
-#include "http/h1/reader.hpp"
+#include "http/h2/client_session.hpp"
+#include "http/upstream.hpp"
 #include "io/ring.hpp"
 #include "io/task.hpp"
 #include "net/address.hpp"
@@ -26,6 +29,7 @@ struct ProbeTarget {
     Duration timeout{};               // connecting and answering together
     std::shared_ptr<const snapshot::BackendTls> tls{};  // null: plain
     std::uint8_t proxy_protocol = 0;                    // version of the header; 0: none
+    BackendProtocol protocol = BackendProtocol::http1;
 };
 
 class HealthProbe {
@@ -44,6 +48,9 @@ class HealthProbe {
     io::Task<bool> send(std::string_view bytes);
     io::Task<bool> secure(TimePoint deadline);
     io::Task<bool> ask(TimePoint deadline);
+    io::Task<bool> ask_over_http_2(TimePoint deadline);
+    io::Task<void> ask_on(http::h2::ClientSession& session, TimePoint deadline, bool& lives);
+    io::Task<bool> judge(http::Upstream& backend, TimePoint deadline);
 
     io::Ring& ring_;
     ProbeTarget target_;

@@ -127,7 +127,7 @@ void HealthProber::start(Key key, Patient& patient,
         key, backend.upstream->live->health.view().epoch, ring_,
         ProbeTarget{backend.upstream->address, health.probe.path, host_of(backend),
                     Duration(health.probe.timeout), backend.upstream->tls,
-                    backend.upstream->proxy_protocol});
+                    backend.upstream->proxy_protocol, backend.upstream->protocol});
     Running& running = *made;
     (patient.steady == nullptr ? patient.steady : patient.another) = &running;
     running_.emplace(&running, std::move(made));

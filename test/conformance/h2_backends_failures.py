@@ -356,6 +356,27 @@ def refused_connection(t, make):
     equal(client.fetch(host).status, 200, "status after its return")
 
 
+@case("a probe with a path asks over HTTP/2: 5xx leaves the backend dead, 200 revives it", deadline=40)
+def probe_with_a_path(t):
+    port = free_port()
+    host = t.unique_host(port)
+    t.proxy.add_route(host, {"hostname": "127.0.0.1", "port": port, "protocol": "h2c"}, retries=0,
+                      health={"recheck": "1s", "probe": {"path": "/up"}})
+    equal(connect(t).fetch(host).status, 502, "status")
+    well = threading.Event()
+
+    def script(stream):
+        stream.read_request()
+        stream.respond(200 if well.is_set() else 503, b"")
+    origin = bare_h2_origin(t, script, port=port)
+    probe = origin.wait_streams(2).head
+    equal((probe.method, probe.target), (b"GET", b"/up"), "the probe")
+    equal(shown(t, host)["state"], "dead", "state after probes that were answered with 503")
+    well.set()
+    t.eventually(lambda: shown(t, host)["state"] == "alive", "the backend's return", 20)
+    equal(connect(t).fetch(host).status, 200, "status after its return")
+
+
 @from_both("a refused connection is retried on another backend, for POSTs as well", deadline=20)
 def refused_and_retried(t, make):
     port = free_port()
