@@ -76,6 +76,10 @@ void UpstreamPool::retire() noexcept {
     multiplexed_.for_each([](UpstreamSession& session) { session.retire(); });
 }
 
+void UpstreamPool::abort() noexcept {
+    multiplexed_.for_each([](UpstreamSession& session) { session.abort(); });
+}
+
 UpstreamSession* UpstreamPool::find_session() noexcept {
     UpstreamSession* found = nullptr;
     multiplexed_.for_each([&](UpstreamSession& session) {
@@ -143,6 +147,13 @@ void UpstreamPools::retire_all() noexcept {
     for (auto& pool : pools_) {
         if (pool != nullptr) pool->retire();
     }
+}
+
+void UpstreamPools::abort_all() noexcept {
+    for (auto& pool : pools_) {
+        if (pool != nullptr) pool->abort();
+    }
+    for (auto& pool : retired_) pool->abort();
 }
 
 bool UpstreamPools::are_unused() noexcept {

@@ -77,6 +77,8 @@ class UpstreamPool {
     void close_idle() noexcept;
     /// No further request is made on any of its connections.
     void retire() noexcept;
+    /// Its HTTP/2 connections end without a word.
+    void abort() noexcept;
     /// That the backend has given out; under one configuration of TLS, for another one has another
     /// live state, and so another pool.
     net::tls::ResumableSessions& sessions() noexcept { return sessions_; }
@@ -116,6 +118,8 @@ class UpstreamPools {
     void close_idle() noexcept;
     /// All connections end; some take turns of the loop for it.
     void retire_all() noexcept;
+    /// Those that are still there end here and now.
+    void abort_all() noexcept;
     bool are_unused() noexcept;
 
   private:

@@ -5,6 +5,7 @@
 // backend ends it, or when the pool retires it.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 #include <optional>
 
@@ -67,6 +68,8 @@ class UpstreamSession final : public ListNode<UpstreamSession> {
     }
     /// No further stream is made on it; ends with the last.
     void retire() noexcept;
+    /// Ends now.
+    void abort() noexcept { stream_.interrupt(ECANCELED); }
 
   private:
     enum class State : std::uint8_t { connecting, open, ended };

@@ -18,6 +18,8 @@ namespace {
 constexpr Duration resource_rest = std::chrono::milliseconds(100);
 /// How often a full process looks whether another worker's client has left.
 constexpr Duration full_rest = std::chrono::milliseconds(5);
+/// How long backends may take to take the last frames of a worker that ends.
+constexpr Duration goodbye_limit = std::chrono::seconds(1);
 /// How often a worker looks whether it has gone quiet and can give memory back.
 constexpr Duration quiet_period = std::chrono::seconds(1);
 
@@ -134,13 +136,24 @@ void Worker::run() {
         io::spawn(accept_from(*listeners_.back(), one.is_tls));
     }
     while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
-    upstream_pools_->retire_all();
-    while (!upstream_pools_->are_unused()) turn();
+    snapshots_->sleep();
+    leave_backends();
     ring_->timers().disarm(quiet_timer_);
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
-    snapshots_->sleep();
     listeners_.clear();
     finished_.store(true, std::memory_order_release);
+}
+
+/// HTTP/2 connections end with a GOAWAY, where their backends take it.
+void Worker::leave_backends() {
+    upstream_pools_->retire_all();
+    const TimePoint last = ring_->now() + goodbye_limit;
+    while (!upstream_pools_->are_unused()) {
+        const bool is_late = ring_->now() >= last;
+        if (is_late) upstream_pools_->abort_all();
+        ring_->wait(is_late ? never : last);
+        ring_->run_ready();
+    }
 }
 
 void Worker::turn() {

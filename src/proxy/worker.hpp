@@ -96,6 +96,7 @@ class Worker final : net::tls::CertificateSource {
 
     void run();
     void turn();
+    void leave_backends();
     Result<void> set_up();
     io::Task<void> accept_from(io::Listener& listener, bool is_tls);
     io::Task<void> serve(int fd, bool is_tls);

@@ -143,3 +143,19 @@ def socket_not_read(t):
     origin.reads.set()
     equal(t.client().fetch(origin.host).status, 200, "status once it reads again")
     t.eventually(lambda: read_stats(t.proxy, origin.host)["requests"]["active"] == 0, "an end of all requests")
+
+
+@case("a second SIGTERM ends at once, although a backend does not read what is to be said to it", deadline=40)
+def leaves_who_does_not_read(t):
+    proxy = t.start()
+    origin = h2_origin(t, proxy=proxy, options={"settings": {h2.INITIAL_WINDOW_SIZE: h2.MAX_WINDOW}, "receive_buffer": 64 * 1024})
+    equal(t.client(proxy).fetch(origin.host).status, 200, "status before")
+    origin.wait(lambda: not origin.connections[0].unacknowledged, "the acknowledgement of SETTINGS")
+    origin.reads.clear()
+    client = t.client(proxy)
+    client.send(request(origin.host, "/", f"Content-Length: {64 * MIB}", method="POST"))
+    client.send_until_stalled(bytes(65_536), 64 * MIB)
+    began = time.monotonic()
+    proxy.stop()  # SIGTERM, and a second later another
+    origin.reads.set()
+    at_most(time.monotonic() - began, 6 * PATIENCE, "seconds to the end")
