@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "io/both.hpp"
+#include "io/frame_pool.hpp"
 #include "io/ring.hpp"
 
 namespace penstock::http::h2 {
@@ -156,7 +157,8 @@ void ServerSession::finish(ServerStream& stream) noexcept {
 
 void ServerSession::forget(ServerStream& stream) noexcept {
     stream.unlink();
-    delete &stream;
+    stream.~ServerStream();
+    io::FramePool::release(&stream, sizeof(ServerStream));
     if (--stream_count_ > 0) return;
     idle_since_ = ring().now();
     all_ended_.set();
@@ -329,7 +331,8 @@ int ServerSession::on_begin_headers(const nghttp2_frame& frame) noexcept {
         reset(id, NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    auto* const stream = new ServerStream(*this, id, limits_.head);
+    auto* const stream = new (io::FramePool::allocate(sizeof(ServerStream)))
+        ServerStream(*this, id, limits_.head);
     streams_.push_back(*stream);
     ++stream_count_;
     ++open_count_;
