@@ -45,6 +45,10 @@ class H1Downstream final : public Downstream, io::SocketWatcher {
     void watch(DownstreamWatcher* watcher) noexcept override {
         watcher_ = watcher;
         stream_.watch(watcher != nullptr ? this : nullptr);
+        // An end that came with the request's last bytes was told of before anyone watched; whether
+        // it is a reset shows only when it is read.
+        if (watcher != nullptr && stream_.peer_finished() && !stream_.input_ended())
+            stream_.expect_input();
     }
     void expect_input() noexcept override { stream_.expect_input(); }
     void stop_reading(int error) noexcept override { stream_.cancel_receive(error); }
