@@ -32,7 +32,7 @@ struct Upstream {
     std::string target;         // what its live state is known by
     std::shared_ptr<const BackendTls> tls;  // null: plain
     BackendProtocol protocol = BackendProtocol::http1;
-    std::uint8_t proxy_protocol = 0;        // the version of the header it is sent first; 0: none
+    std::uint8_t proxy_protocol = 0;  // the version of the header it is sent first; 0: none
     BackendLive* live = nullptr;
 };
 

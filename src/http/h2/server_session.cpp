@@ -331,8 +331,8 @@ int ServerSession::on_begin_headers(const nghttp2_frame& frame) noexcept {
         reset(id, NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    auto* const stream = new (io::FramePool::allocate(sizeof(ServerStream)))
-        ServerStream(*this, id, limits_.head);
+    auto* const stream =
+        new (io::FramePool::allocate(sizeof(ServerStream))) ServerStream(*this, id, limits_.head);
     streams_.push_back(*stream);
     ++stream_count_;
     ++open_count_;
