@@ -23,6 +23,7 @@ class Trial:
         self.dns_servers = []
         self.clients = []
         self.proxies = []
+        self.hosts = []
         self._shared = None
 
     # Proxies
@@ -61,9 +62,10 @@ class Trial:
         self.dns_servers.append(made)
         return made
 
-    @staticmethod
-    def unique_host(port=0):
-        return f"case{next(_numbers)}-{port}.test"
+    def unique_host(self, port=0):
+        """A vHost that no other case has; its route in a shared process ends with the case."""
+        self.hosts.append(f"case{next(_numbers)}-{port}.test")
+        return self.hosts[-1]
 
     # Clients
 
@@ -84,8 +86,7 @@ class Trial:
         answer = self.client(proxy).fetch(origin.host, "/sentinel")
         equal(answer.status, 200, "status of the request that proves nothing went upstream")
         equal(origin.targets, [b"/sentinel"], "requests at the origin")
-        # Where an earlier case's dead backend had this port, a probe of it has connected, mute.
-        equal(sum(1 for one in origin.connections if one.bytes_received), 1, "connections that spoke to the origin")
+        equal(len(origin.connections), 1, "connections at the origin")
         expect(origin.received.startswith(b"GET /sentinel HTTP/1.1\r\n"),
                f"bytes at the origin before the sentinel: {origin.received[:200]!r}")
 
@@ -125,6 +126,7 @@ class Trial:
         for client in self.clients:
             client.break_off()
             client.close()
+        self._forget_routes()
         for one in self.origins:
             one.stop()
         faults = [f"origin {one.port}: {fault!r}" for one in self.origins for fault in one.faults]
@@ -136,6 +138,16 @@ class Trial:
         for server in self.dns_servers:
             server.stop()
         return faults
+
+    def _forget_routes(self):
+        """In the shared process: it would probe their dead backends' ports, which later cases' origins are given."""
+        if self._shared is None or not self._shared.alive():
+            return
+        for host in self.hosts:
+            try:
+                self._shared.api("DELETE", f"/api/v1/routes/{host}")  # 404 where the case has made none, or has removed it
+            except OSError:
+                return
 
     def logs(self):
         """The bytes of every connection, for a failure's report."""
