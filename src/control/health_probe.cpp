@@ -39,7 +39,13 @@ io::Task<bool> HealthProbe::run() {
         const auto header = net::ProxyHeaderText::own(net::ProxyProtocol{target_.proxy_protocol});
         lives = co_await send(header.bytes());
     }
-    if (lives && target_.tls != nullptr) lives = co_await secure(deadline);
+    if (lives && target_.tls != nullptr) {
+        // In full each time: a session that is resumed proves nothing anew.
+        net::tls::Session::Cause cause;
+        const int refused =
+            co_await target_.tls->secure(*stream_, target_.protocol, nullptr, deadline, cause);
+        lives = refused == 0;
+    }
     if (lives && target_.path) lives = co_await ask(deadline);
     stream_->close();
     stream_.reset();
@@ -50,18 +56,6 @@ io::Task<bool> HealthProbe::send(std::string_view bytes) {
     iovec piece = http::h1::piece_of(bytes);
     const int error = co_await stream_->send(&piece, 1, target_.timeout);
     co_return error == 0;
-}
-
-/// In full each time: a session that is resumed proves nothing anew.
-io::Task<bool> HealthProbe::secure(TimePoint deadline) {
-    if (target_.tls->context == nullptr) co_return false;
-    const bool is_http_2 = target_.protocol != BackendProtocol::http1;
-    auto session = target_.tls->context->connect(stream_->socket(), target_.tls->server, nullptr,
-                                                 is_http_2 ? "h2" : "http/1.1");
-    if (session == nullptr) co_return false;
-    stream_->secure(std::move(session));
-    const int error = co_await stream_->session().handshake(deadline);
-    co_return error == 0 && (!is_http_2 || stream_->session().alpn() == "h2");
 }
 
 io::Task<bool> HealthProbe::ask(TimePoint deadline) {

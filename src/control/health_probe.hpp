@@ -46,7 +46,6 @@ class HealthProbe {
 
   private:
     io::Task<bool> send(std::string_view bytes);
-    io::Task<bool> secure(TimePoint deadline);
     io::Task<bool> ask(TimePoint deadline);
     io::Task<bool> ask_over_http_2(TimePoint deadline);
     io::Task<void> ask_on(http::h2::ClientSession& session, TimePoint deadline, bool& lives);

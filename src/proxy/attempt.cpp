@@ -98,7 +98,10 @@ io::Task<int> Attempt::reach_serial(bool fresh, TimePoint deadline, RequestIdent
         const TimePoint asked = worker_.ring().now();
         int error = co_await open(deadline);
         if (error == 0 && !is_shareable()) error = co_await announce(client, client_fd, deadline);
-        if (error == 0 && upstream_.tls != nullptr) error = co_await secure(deadline);
+        if (error == 0 && upstream_.tls != nullptr) {
+            error = co_await upstream_.tls->secure(connection_->stream(), upstream_.protocol,
+                                                   &pool_.sessions(), deadline, tls_failure_);
+        }
         if (error != 0) co_return error;
         record_.connect = worker_.ring().now() - asked;
     }
@@ -158,27 +161,11 @@ io::Task<int> Attempt::announce(RequestIdentity& client, int client_fd, TimePoin
     co_return co_await connection_->stream().send(&piece, 1, left);
 }
 
-io::Task<int> Attempt::secure(TimePoint deadline) {
-    const snapshot::BackendTls& tls = *upstream_.tls;
-    net::Stream& stream = connection_->stream();
-    std::unique_ptr<net::tls::Session> session;
-    if (tls.context != nullptr)
-        session = tls.context->connect(stream.socket(), tls.server, &pool_.sessions());
-    if (session == nullptr) {
-        tls_failure_ = {net::tls::Session::Fault::protocol, "no TLS can be spoken"};
-        co_return EPROTO;
-    }
-    stream.secure(std::move(session));
-    const int error = co_await stream.session().handshake(deadline);
-    if (error == EPROTO) tls_failure_ = failure_of(stream.session());
-    co_return error;
-}
-
 /// Of the connection that is there, or of the handshake of the one that is not any more.
 TlsFailure Attempt::tls_failure(int error) const noexcept {
     if (error != EPROTO) return {};
     const bool is_secured = connection_ != nullptr && connection_->stream().is_secured();
-    return is_secured ? failure_of(connection_->stream().session()) : tls_failure_;
+    return is_secured ? connection_->stream().session().cause() : tls_failure_;
 }
 
 OwnResponse Attempt::answer_to(int error) const noexcept {

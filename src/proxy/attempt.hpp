@@ -99,7 +99,6 @@ class Attempt {
     io::Task<int> reach_multiplexed(bool fresh, TimePoint deadline);
     io::Task<int> open(TimePoint deadline);
     io::Task<int> announce(RequestIdentity& client, int client_fd, TimePoint deadline);
-    io::Task<int> secure(TimePoint deadline);
     TlsFailure tls_failure(int error) const noexcept;
     /// Its connections may carry requests of any client.
     bool is_shareable() const noexcept { return upstream_.proxy_protocol == 0; }

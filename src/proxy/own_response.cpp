@@ -58,10 +58,6 @@ OwnResponse response_to_failure(int error) noexcept {
     }
 }
 
-TlsFailure failure_of(const net::tls::Session& session) noexcept {
-    return {session.fault(), session.failure()};
-}
-
 OwnResponse response_to_tls_failure(const TlsFailure& failure) noexcept {
     using Fault = net::tls::Session::Fault;
     OwnResponse response{Status::bad_gateway,

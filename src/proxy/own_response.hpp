@@ -21,12 +21,7 @@ struct OwnResponse {
 };
 
 /// Why TLS with a backend failed.
-struct TlsFailure {
-    net::tls::Session::Fault fault = net::tls::Session::Fault::none;
-    std::string_view reason;  // of static storage
-};
-
-TlsFailure failure_of(const net::tls::Session& session) noexcept;
+using TlsFailure = net::tls::Session::Cause;
 
 /// True for an errno that says that this process, not the backend, has run out of something.
 bool is_lack_of_resources(int error) noexcept;

@@ -41,7 +41,10 @@ io::Task<void> UpstreamSession::run() {
     // Who has opened it is to be waiting before it can fail.
     co_await NextTurn{stream_.ring()};
     error_ = co_await connect();
-    if (error_ == 0 && tls_ != nullptr) error_ = co_await secure();
+    if (error_ == 0 && tls_ != nullptr) {
+        error_ = co_await tls_->secure(stream_, BackendProtocol::h2, &pool_.sessions(),
+                                       terms_.deadline, tls_failure_);
+    }
     if (error_ == 0) {
         const http::h2::ClientLimits limits{.idle_limit = terms_.idle_limit,
                                             .stall_limit = terms_.stall_limit,
@@ -65,24 +68,6 @@ io::Task<int> UpstreamSession::connect() {
     const int on = 1;
     ::setsockopt(stream_.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     co_return co_await stream_.socket().connect(address_.data(), address_.size(), terms_.deadline);
-}
-
-io::Task<int> UpstreamSession::secure() {
-    std::unique_ptr<net::tls::Session> session;
-    if (tls_->context != nullptr)
-        session = tls_->context->connect(stream_.socket(), tls_->server, &pool_.sessions(), "h2");
-    if (session == nullptr) {
-        tls_failure_ = {net::tls::Session::Fault::protocol, "no TLS can be spoken"};
-        co_return EPROTO;
-    }
-    stream_.secure(std::move(session));
-    const int error = co_await stream_.session().handshake(terms_.deadline);
-    if (error == EPROTO) tls_failure_ = failure_of(stream_.session());
-    if (error == 0 && stream_.session().alpn() != "h2") {
-        tls_failure_ = {net::tls::Session::Fault::protocol, "the backend does not speak h2"};
-        co_return EPROTO;
-    }
-    co_return error;
 }
 
 io::Task<int> UpstreamSession::wait_ready(Waiter& waiter, TimePoint deadline) {

@@ -75,7 +75,6 @@ class UpstreamSession final : public ListNode<UpstreamSession> {
     enum class State : std::uint8_t { connecting, open, ended };
 
     io::Task<int> connect();
-    io::Task<int> secure();
     void wake_waiters() noexcept;
 
     UpstreamPool& pool_;

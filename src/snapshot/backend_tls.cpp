@@ -1,6 +1,7 @@
 #include "snapshot/backend_tls.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
@@ -34,6 +35,29 @@ std::string digest_of(std::initializer_list<std::string_view> parts) {
 }
 
 }  // namespace
+
+io::Task<int> BackendTls::secure(net::Stream& stream, BackendProtocol protocol,
+                                 net::tls::ResumableSessions* sessions, TimePoint deadline,
+                                 net::tls::Session::Cause& cause) const {
+    using Fault = net::tls::Session::Fault;
+    const bool is_http_2 = protocol != BackendProtocol::http1;
+    std::unique_ptr<net::tls::Session> session;
+    if (context != nullptr)
+        session =
+            context->connect(stream.socket(), server, sessions, is_http_2 ? "h2" : "http/1.1");
+    if (session == nullptr) {
+        cause = {Fault::protocol, "no TLS can be spoken"};
+        co_return EPROTO;
+    }
+    stream.secure(std::move(session));
+    const int error = co_await stream.session().handshake(deadline);
+    if (error == EPROTO) cause = stream.session().cause();
+    if (error == 0 && is_http_2 && stream.session().alpn() != "h2") {
+        cause = {Fault::protocol, "the backend does not speak h2"};
+        co_return EPROTO;
+    }
+    co_return error;
+}
 
 std::shared_ptr<const BackendTls> ClientContexts::of(const Backend& backend) {
     if (!backend.tls) return nullptr;

@@ -13,6 +13,8 @@
 
 #include <penstock/config.hpp>
 
+#include "io/task.hpp"
+#include "net/stream.hpp"
 #include "net/tls/client_context.hpp"
 
 namespace penstock::snapshot {
@@ -23,6 +25,13 @@ struct BackendTls {
     net::tls::ServerIdentity server;
     /// A digest of all settings of TLS: what is known of a backend under some holds for no others.
     std::string id;
+
+    /// Puts a connection on which nothing has been said under TLS: the backend proves who it is,
+    /// and agrees on the protocol (ALPN). Resumes one of `sessions`, which is null or outlives the
+    /// connection. 0 or an errno; EPROTO: `cause` says why.
+    io::Task<int> secure(net::Stream& stream, BackendProtocol protocol,
+                         net::tls::ResumableSessions* sessions, TimePoint deadline,
+                         net::tls::Session::Cause& cause) const;
 };
 
 class ClientContexts {

@@ -31,6 +31,11 @@ class Session {
         alert,        // the peer said so
     };
 
+    struct Cause {
+        Fault fault = Fault::none;
+        std::string_view reason;  // of static storage; empty where nothing failed
+    };
+
     /// `ssl` is to be told with SSL_set_accept_state or SSL_set_connect_state whose side it is.
     Session(io::Socket& socket, OpensslPtr<SSL> ssl);
     Session(const Session&) = delete;
@@ -69,6 +74,7 @@ class Session {
     /// OpenSSL's words for why it failed, of static storage; empty where it did not.
     std::string_view failure() const noexcept { return failure_; }
     Fault fault() const noexcept { return fault_; }
+    Cause cause() const noexcept { return {fault_, failure_}; }
     SSL* native() const noexcept { return ssl_.get(); }
 
     /// On the client's side: where what the server gives out to be resumed is kept; outlives this.
