@@ -66,6 +66,9 @@ struct Outgoing {
     bool last = false;          // the message ends here
     std::string_view trailers;  // behind the last piece, as BodySource has them
     bool chunked = false;       // where the connection has no framing of its own
+
+    /// Nothing follows the head, which is there.
+    bool is_head_alone() const noexcept { return last && data.empty() && trailers.empty(); }
 };
 
 class MessageSink {

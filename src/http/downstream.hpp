@@ -40,9 +40,7 @@ class Downstream : public BodySource, public MessageSink {
     virtual void stop_reading(int error) noexcept = 0;
     /// 0, or the errno with which the client was lost.
     virtual int input_error() const noexcept = 0;
-    /// The client will send no more.
-    virtual bool input_ended() const noexcept = 0;
-    /// The same, though bytes from before its end may be unread.
+    /// The client will send no more, though bytes from before its end may be unread.
     virtual bool peer_finished() const noexcept = 0;
 
     /// Each request has a stream of its own: the end of one body holds nothing up, and lengths are

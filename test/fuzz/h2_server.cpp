@@ -179,7 +179,7 @@ class Answer final : DownstreamWatcher {
     }
 
     io::Task<void> wait_for_end() {
-        while (!client_.input_ended() && client_.input_error() == 0) {
+        while (!client_.peer_finished() && client_.input_error() == 0) {
             const bool set = co_await left_.wait();
             static_cast<void>(set);
         }
@@ -240,16 +240,11 @@ io::Task<void> run(h2::ServerSession& session, bool& done) {
 }
 
 void play(Wire& wire, h2::ServerSession& session, const Manner& manner, std::string_view bytes) {
-    Cuts cuts(bytes, manner.is_cut ? 2 : 1);
     wire.set_reading(manner.end != 1);
     wire.say(preface);
-    while (!bytes.empty()) {
-        const std::size_t size = cuts.next(bytes.size());
-        if (manner.drains && size == bytes.size()) session.drain();
-        wire.say(bytes.substr(0, size));
-        bytes.remove_prefix(size);
-        wire.turn();
-    }
+    say_in_pieces(wire, bytes, manner.is_cut ? 2 : 1, [&] {
+        if (manner.drains) session.drain();
+    });
     wire.set_reading(true);
 }
 

@@ -4,16 +4,15 @@
 #pragma once
 
 #include "http/downstream.hpp"
-#include "http/h1/reader.hpp"
-#include "http/h1/stream_sink.hpp"
+#include "http/h1/h1_side.hpp"
 
 namespace penstock::http::h1 {
 
-class H1Downstream final : public Downstream, io::SocketWatcher {
+class H1Downstream final : public H1Side<Downstream>, io::SocketWatcher {
   public:
     /// `unread`: bytes of the client that have been read already.
     H1Downstream(net::Stream& stream, io::BlockRef unread) noexcept
-        : stream_(stream), reader_(stream, Parser::Role::requests), sink_(stream) {
+        : H1Side(stream, Parser::Role::requests) {
         reader_.give(std::move(unread));
     }
     ~H1Downstream() { stream_.watch(nullptr); }
@@ -25,22 +24,6 @@ class H1Downstream final : public Downstream, io::SocketWatcher {
         reader_.limit_chunk_overhead(limits.header_bytes, limits.headers);
         return reader_.read_request(head, limits, deadline);
     }
-    bool has_leftover() const noexcept override { return reader_.has_leftover(); }
-
-    void start_body(const BodyFraming& framing) noexcept override { reader_.start_body(framing); }
-    BodyPiece body_at_hand() noexcept override { return reader_.body_at_hand(); }
-    io::Task<BodyPiece> read_body(TimePoint deadline) override {
-        return reader_.read_body(deadline);
-    }
-    bool body_ended() const noexcept override { return reader_.body_ended(); }
-    std::uint64_t body_bytes_read() const noexcept override { return reader_.body_bytes_read(); }
-    std::string_view trailers() const noexcept override { return reader_.trailers(); }
-    void interrupt(int error) noexcept override { stream_.interrupt(error); }
-
-    io::Task<int> send(const Outgoing& out, Duration stall_limit) override {
-        return sink_.send(out, stall_limit);
-    }
-    void finish_sending() noexcept override { sink_.finish_sending(); }
 
     void watch(DownstreamWatcher* watcher) noexcept override {
         watcher_ = watcher;
@@ -53,7 +36,6 @@ class H1Downstream final : public Downstream, io::SocketWatcher {
     void expect_input() noexcept override { stream_.expect_input(); }
     void stop_reading(int error) noexcept override { stream_.cancel_receive(error); }
     int input_error() const noexcept override { return stream_.input_error(); }
-    bool input_ended() const noexcept override { return stream_.input_ended(); }
     bool peer_finished() const noexcept override { return stream_.peer_finished(); }
     bool is_multiplexed() const noexcept override { return false; }
     bool accepts_switch(const ResponseHead&) const noexcept override { return true; }
@@ -61,9 +43,6 @@ class H1Downstream final : public Downstream, io::SocketWatcher {
   private:
     void on_unawaited_input(io::Socket&) override { watcher_->on_client_change(); }
 
-    net::Stream& stream_;
-    MessageReader reader_;
-    StreamSink sink_;
     DownstreamWatcher* watcher_ = nullptr;
 };
 

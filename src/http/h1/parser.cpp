@@ -30,11 +30,7 @@ Method method_of(std::string_view text) noexcept {
     return Method::other;
 }
 
-struct RequestLine {
-    std::string_view method;
-    std::string_view target;
-    std::string_view version;
-};
+}  // namespace
 
 RequestLine split_request_line(std::string_view line) noexcept {
     RequestLine parts;
@@ -47,8 +43,6 @@ RequestLine split_request_line(std::string_view line) noexcept {
     parts.version = line.substr(last + 1);
     return parts;
 }
-
-}  // namespace
 
 bool is_known_method(std::string_view text) noexcept {
 #define PENSTOCK_SAME(number, name, string) text == #string ||

@@ -27,6 +27,14 @@ struct HeadLimits {
 /// it is fine.
 std::optional<Refusal> judge_request_line(std::string_view line, std::uint32_t most_uri) noexcept;
 
+/// The parts of "METHOD target HTTP/1.1", views into it; those behind a missing one are empty.
+struct RequestLine {
+    std::string_view method;
+    std::string_view target;
+    std::string_view version;
+};
+RequestLine split_request_line(std::string_view line) noexcept;
+
 /// One of those that pass; llhttp's list of HTTP's methods.
 bool is_known_method(std::string_view text) noexcept;
 

@@ -16,41 +16,26 @@ constexpr h1::HeadLimits head_limits{.header_bytes = 64 * 1024, .headers = Field
 /// Interim responses that come faster than they are passed on.
 constexpr std::size_t most_heads = 16;
 
-/// The field that HTTP/1.1 writes in front of the others, in "METHOD target HTTP/1.1 CRLF".
-struct RequestLine {
-    std::string_view method;
-    std::string_view target;
-    std::string_view fields;
-};
-
-RequestLine split(std::string_view head) noexcept {
-    const std::size_t first = head.find(' ');
-    const std::size_t second = head.find(' ', first + 1);
-    const std::size_t end = head.find("\r\n");
-    return {head.substr(0, first), head.substr(first + 1, second - first - 1),
-            head.substr(end + 2)};
-}
-
-/// RFC 9113 section 8.3.1: :authority stands for Host; section 8.2.2: TE may say "trailers".
-void move_host(std::vector<nghttp2_nv>& fields, std::string_view lines) {
-    std::string_view host;
-    bool accepts_trailers = false;
+/// The fields of a head that HTTP/1.1 would send. RFC 9113 section 8.3.1: :authority, in front of
+/// the others, stands for Host; section 8.2.2: TE may say "trailers".
+void append_request_fields(std::vector<nghttp2_nv>& out, std::string_view lines) {
+    const std::size_t authority_at = out.size();
+    out.push_back(field_of(":authority", {}));
     for_each_line(lines, [&](std::string_view name, std::string_view value) {
-        if (host.empty() && equals_lower(name, "host")) host = value;
-        if (equals_lower(name, "te") && equals_lower(value, "trailers")) accepts_trailers = true;
+        const FieldId id = field_id(name);
+        if (id == FieldId::host)
+            out[authority_at] = field_of(":authority", value);
+        else if (!is_hop_by_hop(id) || (id == FieldId::te && equals_lower(value, "trailers")))
+            out.push_back(field_of(name, value));
     });
-    if (!host.empty()) fields.push_back(field_of(":authority", host));
-    append_fields(fields, lines);
-    std::erase_if(fields, [](const nghttp2_nv& field) {
-        return equals_lower({reinterpret_cast<const char*>(field.name), field.namelen}, "host");
-    });
-    if (accepts_trailers) fields.push_back(field_of("te", "trailers"));
+    if (out[authority_at].valuelen == 0)
+        out.erase(out.begin() + static_cast<std::ptrdiff_t>(authority_at));
 }
 
 }  // namespace
 
 ClientStream::ClientStream(ClientSession& session) noexcept
-    : session_(session), core_(session, 0, this) {
+    : StreamSide(session, 0, this), session_(session) {
     session_.attach(*this);
 }
 
@@ -67,8 +52,7 @@ void ClientStream::leave() noexcept {
 // --- the request ---
 
 io::Task<int> ClientStream::send(const Outgoing& out, Duration stall_limit) {
-    if (core_.is_closed() || core_.error() != 0)
-        co_return core_.error() != 0 ? core_.error() : ECONNRESET;
+    if (const int error = core_.send_error(); error != 0) co_return error;
     if (!out.head.empty()) {
         const int error = submit_head(out);
         if (error != 0) co_return error;
@@ -78,17 +62,18 @@ io::Task<int> ClientStream::send(const Outgoing& out, Duration stall_limit) {
 }
 
 int ClientStream::submit_head(const Outgoing& out) {
-    const RequestLine line = split(out.head);
+    const std::size_t line_size = out.head.find("\r\n");
+    const h1::RequestLine line = h1::split_request_line(out.head.substr(0, line_size));
     static thread_local std::vector<nghttp2_nv> fields;
     fields.clear();
     fields.push_back(field_of(":method", line.method));
     fields.push_back(field_of(":scheme", session_.connection().is_secured() ? "https" : "http"));
     fields.push_back(field_of(":path", line.target));
-    move_host(fields, line.fields);
+    append_request_fields(fields, out.head.substr(line_size + 2));
     const nghttp2_data_provider body = Session::body_provider();
-    const bool is_all = out.last && out.data.empty() && out.trailers.empty();
-    const std::int32_t id = nghttp2_submit_request(session_.native(), nullptr, fields.data(),
-                                                   fields.size(), is_all ? nullptr : &body, &core_);
+    const std::int32_t id =
+        nghttp2_submit_request(session_.native(), nullptr, fields.data(), fields.size(),
+                               out.is_head_alone() ? nullptr : &body, &core_);
     if (id < 0) return id == NGHTTP2_ERR_NOMEM ? ENOMEM : ECONNRESET;
     core_.set_id(id);
     return 0;

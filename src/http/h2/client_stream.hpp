@@ -8,14 +8,14 @@
 
 #include "base/intrusive_list.hpp"
 #include "http/h2/received_head.hpp"
-#include "http/h2/stream.hpp"
+#include "http/h2/stream_side.hpp"
 #include "http/upstream.hpp"
 
 namespace penstock::http::h2 {
 
 class ClientSession;
 
-class ClientStream final : public Upstream, public ListNode<ClientStream> {
+class ClientStream final : public StreamSide<Upstream>, public ListNode<ClientStream> {
   public:
     explicit ClientStream(ClientSession& session) noexcept;
     ClientStream(const ClientStream&) = delete;
@@ -30,7 +30,6 @@ class ClientStream final : public Upstream, public ListNode<ClientStream> {
     static ClientStream& of(const Stream& core) noexcept {
         return *static_cast<ClientStream*>(core.owner());
     }
-    Stream& core() noexcept { return core_; }
 
     io::Task<ReadResult> read_response(ResponseHead& head, Method method,
                                        const TimePoint& deadline) override;
@@ -39,16 +38,7 @@ class ClientStream final : public Upstream, public ListNode<ClientStream> {
     }
     bool has_leftover() const noexcept override { return !heads_.empty() || core_.has_unread(); }
 
-    void start_body(const BodyFraming& framing) noexcept override { core_.start_body(framing); }
-    BodyPiece body_at_hand() noexcept override { return core_.body_at_hand(); }
-    io::Task<BodyPiece> read_body(TimePoint deadline) override { return core_.read_body(deadline); }
-    bool body_ended() const noexcept override { return core_.body_ended(); }
-    std::uint64_t body_bytes_read() const noexcept override { return core_.body_bytes_read(); }
-    std::string_view trailers() const noexcept override { return core_.trailers(); }
-    void interrupt(int error) noexcept override { core_.interrupt(error); }
-
     io::Task<int> send(const Outgoing& out, Duration stall_limit) override;
-    void finish_sending() noexcept override { core_.finish_sending(); }
 
     // --- the session's side ---
 
@@ -73,7 +63,6 @@ class ClientStream final : public Upstream, public ListNode<ClientStream> {
     int submit_head(const Outgoing& out);
 
     ClientSession& session_;
-    Stream core_;
     std::deque<std::unique_ptr<Head>> heads_;  // that nobody has read; interim ones and the final
     std::unique_ptr<Head> current_;
     bool final_head_came_ = false;

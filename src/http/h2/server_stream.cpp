@@ -29,9 +29,9 @@ std::string websocket_accept(std::string_view key) {
 
 ServerStream::ServerStream(ServerSession& session, std::int32_t id,
                            const h1::HeadLimits& limits) noexcept
-    : session_(session), core_(session, id, this), head_(session.ring().buffers(), limits) {}
+    : StreamSide(session, id, this), session_(session), head_(session.ring().buffers(), limits) {}
 
-bool ServerStream::input_ended() const noexcept {
+bool ServerStream::peer_finished() const noexcept {
     return session_.peer_finished();
 }
 
@@ -66,8 +66,7 @@ bool ServerStream::accepts_switch(const ResponseHead& response) const noexcept {
 }
 
 io::Task<int> ServerStream::send(const Outgoing& out, Duration stall_limit) {
-    if (core_.is_closed() || core_.error() != 0)
-        co_return core_.error() != 0 ? core_.error() : ECONNRESET;
+    if (const int error = core_.send_error(); error != 0) co_return error;
     if (!out.head.empty()) {
         const int error = submit_head(out);
         if (error != 0) co_return error;
@@ -103,9 +102,8 @@ int ServerStream::submit_head(const Outgoing& out) {
     } else {
         final_head_sent_ = true;
         const nghttp2_data_provider body = Session::body_provider();
-        const bool is_all = out.last && out.data.empty() && out.trailers.empty();
         result = nghttp2_submit_response(session_.native(), core_.id(), fields.data(),
-                                         fields.size(), is_all ? nullptr : &body);
+                                         fields.size(), out.is_head_alone() ? nullptr : &body);
     }
     if (result == 0) return 0;
     return result == NGHTTP2_ERR_NOMEM ? ENOMEM : EPROTO;

@@ -7,43 +7,32 @@
 #include "base/intrusive_list.hpp"
 #include "http/downstream.hpp"
 #include "http/h2/received_head.hpp"
-#include "http/h2/stream.hpp"
+#include "http/h2/stream_side.hpp"
 
 namespace penstock::http::h2 {
 
 class ServerSession;
 
-class ServerStream final : public Downstream, public ListNode<ServerStream> {
+class ServerStream final : public StreamSide<Downstream>, public ListNode<ServerStream> {
   public:
     ServerStream(ServerSession& session, std::int32_t id, const h1::HeadLimits& limits) noexcept;
 
     static ServerStream& of(const Stream& core) noexcept {
         return *static_cast<ServerStream*>(core.owner());
     }
-    Stream& core() noexcept { return core_; }
     ReceivedHead& received_head() noexcept { return head_; }
 
     io::Task<ReadResult> read_request(RequestHead& head, const h1::HeadLimits& limits,
                                       TimePoint deadline) override;
     bool has_leftover() const noexcept override { return core_.has_unread(); }
 
-    void start_body(const BodyFraming& framing) noexcept override { core_.start_body(framing); }
-    BodyPiece body_at_hand() noexcept override { return core_.body_at_hand(); }
-    io::Task<BodyPiece> read_body(TimePoint deadline) override { return core_.read_body(deadline); }
-    bool body_ended() const noexcept override { return core_.body_ended(); }
-    std::uint64_t body_bytes_read() const noexcept override { return core_.body_bytes_read(); }
-    std::string_view trailers() const noexcept override { return core_.trailers(); }
-    void interrupt(int error) noexcept override { core_.interrupt(error); }
-
     io::Task<int> send(const Outgoing& out, Duration stall_limit) override;
-    void finish_sending() noexcept override { core_.finish_sending(); }
 
     void watch(DownstreamWatcher* watcher) noexcept override { watcher_ = watcher; }
     void expect_input() noexcept override {}  // the session hears everything
     void stop_reading(int error) noexcept override { core_.stop_reading(error); }
     int input_error() const noexcept override { return core_.error(); }
-    bool input_ended() const noexcept override;
-    bool peer_finished() const noexcept override { return input_ended(); }
+    bool peer_finished() const noexcept override;
     bool is_multiplexed() const noexcept override { return true; }
     bool accepts_switch(const ResponseHead& response) const noexcept override;
 
@@ -66,7 +55,6 @@ class ServerStream final : public Downstream, public ListNode<ServerStream> {
     int submit_head(const Outgoing& out);
 
     ServerSession& session_;
-    Stream core_;
     ReceivedHead head_;
     DownstreamWatcher* watcher_ = nullptr;
     bool is_malformed_ = false;

@@ -145,7 +145,7 @@ io::Task<int> Stream::send_body(const Outgoing& out, Duration stall_limit) {
     out_trailers_ = out.trailers;
     if (has_output()) session_.resume_sending(id_);
     session_.fill();
-    while (error_ == 0 && !closed_ && has_output()) {
+    while (send_error() == 0 && has_output()) {
         const std::size_t left = out_.size();
         const bool in_time = co_await writable_.wait(session_.ring().now() + stall_limit);
         if (!in_time && out_.size() == left && error_ == 0) {
@@ -157,7 +157,7 @@ io::Task<int> Stream::send_body(const Outgoing& out, Duration stall_limit) {
     const bool unsent = has_output();
     out_ = out_trailers_ = {};
     if (!unsent) co_return 0;
-    co_return error_ != 0 ? error_ : ECONNRESET;
+    co_return send_error();
 }
 
 void Stream::finish_sending() noexcept {

@@ -5,6 +5,7 @@
 // the body is read (RFC 9113 section 5.2): a body that nobody reads stalls this stream alone.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ class Stream {
     /// A head has been submitted with this stream as the source of its body.
     io::Task<int> send_body(const Outgoing& out, Duration stall_limit);
     void finish_sending() noexcept;
+    /// 0, or why nothing can be sent any more.
+    int send_error() const noexcept { return error_ == 0 && closed_ ? ECONNRESET : error_; }
     /// END_STREAM has been sent.
     bool sending_ended() const noexcept { return end_sent_; }
 
