@@ -9,18 +9,10 @@
 
 namespace penstock::http::h2 {
 
-namespace {
-
-constexpr std::int32_t connection_window = 1024 * 1024;
-
-}  // namespace
-
 ClientSession::ClientSession(net::Stream& stream, const ClientLimits& limits)
     : Session(stream, limits.stall_limit),
       idle_limit_(limits.idle_limit),
-      most_streams_(limits.expected_streams),
-      all_gone_(stream.ring()),
-      idle_since_(stream.ring().now()) {
+      most_streams_(limits.expected_streams) {
     nghttp2_session* native = nullptr;
     if (nghttp2_session_client_new2(&native, callbacks(), static_cast<Session*>(this), options()) !=
         0)
@@ -34,10 +26,6 @@ ClientSession::ClientSession(net::Stream& stream, const ClientLimits& limits)
     nghttp2_session_set_local_window_size(native, NGHTTP2_FLAG_NONE, 0, connection_window);
 }
 
-ClientSession::~ClientSession() {
-    PENSTOCK_ASSERT(stream_count_ == 0);
-}
-
 io::Task<void> ClientSession::run() {
     io::Task<void> writing = write_loop();
     io::Task<void> reading = read_loop();
@@ -47,9 +35,7 @@ io::Task<void> ClientSession::run() {
 io::Task<void> ClientSession::read_loop() {
     bool goes_on = !is_lost();
     while (goes_on) {
-        reading_ = true;
         io::Received received = co_await connection().receive(deadline());
-        reading_ = false;
         if (received.error == ETIMEDOUT) {
             // Of a lost socket this is the error that it was lost with.
             goes_on = !has_failed() && !is_lost() && !is_done() && ring().now() < deadline();
@@ -65,34 +51,33 @@ io::Task<void> ClientSession::read_loop() {
         }
     }
     is_retired_ = true;
-    if (has_failed()) finish_writing();  // with GOAWAY; whoever still reads what has come may do so
-    if (stream_count_ > 0) co_await all_gone_.wait();
+    co_await outlive_streams();
     if (!is_lost() && !has_failed()) nghttp2_session_terminate_session(native(), NGHTTP2_NO_ERROR);
     finish_writing();
 }
 
 TimePoint ClientSession::deadline() const noexcept {
-    return stream_count_ > 0 ? never : idle_since_ + idle_limit_;
+    return stream_count() > 0 ? never : idle_since() + idle_limit_;
 }
 
 bool ClientSession::is_done() const noexcept {
-    return stream_count_ == 0 && (is_retired_ || nghttp2_session_want_read(native()) == 0);
+    return is_idle() && (is_retired_ || nghttp2_session_want_read(native()) == 0);
 }
 
 bool ClientSession::takes_streams() const noexcept {
     if (is_retired_ || is_lost() || has_failed() || peer_finished()) return false;
     if (nghttp2_session_check_request_allowed(native()) == 0) return false;
-    return stream_count_ < most_streams_;
+    return stream_count() < most_streams_;
 }
 
 void ClientSession::retire() noexcept {
     is_retired_ = true;
-    if (stream_count_ == 0 && reading_) connection().cancel_receive(ETIMEDOUT);
+    if (is_idle()) connection().cancel_receive(ETIMEDOUT);
 }
 
 void ClientSession::attach(ClientStream& stream) noexcept {
     streams_.push_back(stream);
-    if (stream_count_++ == 0 && reading_) connection().set_receive_deadline(deadline());
+    stream_came();
 }
 
 /// A stream whose both halves have not ended is reset: the backend is to stop its work.
@@ -106,15 +91,7 @@ void ClientSession::detach(ClientStream& stream) noexcept {
         fill();
     }
     stream.unlink();
-    if (--stream_count_ > 0) return;
-    idle_since_ = ring().now();
-    all_gone_.set();
-    all_gone_.reset();
-    if (!reading_) return;
-    if (is_done())
-        connection().cancel_receive(ETIMEDOUT);
-    else
-        connection().set_receive_deadline(deadline());
+    stream_went();
 }
 
 // --- what nghttp2 tells ---
@@ -152,7 +129,7 @@ void ClientSession::on_stream_closed(Stream& core, std::uint32_t code) noexcept 
     ClientStream::of(core).note_unprocessed();
     // It takes fewer than it says, or has not said yet.
     if (most_streams_ > 1 && nghttp2_session_check_request_allowed(native()) != 0)
-        most_streams_ = std::max(1U, std::min(most_streams_, stream_count_ - 1));
+        most_streams_ = std::max(1U, std::min(most_streams_, stream_count() - 1));
 }
 
 /// nghttp2 resets what breaks the rules; what leaves is reset once nobody knows it any more.
@@ -167,7 +144,6 @@ void ClientSession::on_lost(int error) noexcept {
         stream.note_connection_lost();
         stream.core().closed(error);
     });
-    if (reading_) connection().cancel_receive(ETIMEDOUT);
 }
 
 }  // namespace penstock::http::h2

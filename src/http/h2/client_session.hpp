@@ -8,7 +8,6 @@
 #include "base/intrusive_list.hpp"
 #include "http/h2/client_stream.hpp"
 #include "http/h2/session.hpp"
-#include "io/event.hpp"
 
 namespace penstock::http::h2 {
 
@@ -23,7 +22,6 @@ struct ClientLimits {
 class ClientSession final : public Session {
   public:
     ClientSession(net::Stream& stream, const ClientLimits& limits);
-    ~ClientSession() override;
 
     /// To the connection's end, and until the last stream has let go of it.
     io::Task<void> run();
@@ -31,7 +29,7 @@ class ClientSession final : public Session {
     bool takes_streams() const noexcept;
     /// As far as is known: see ClientLimits::expected_streams.
     std::uint32_t most_streams() const noexcept { return most_streams_; }
-    bool is_idle() const noexcept { return stream_count_ == 0; }
+    bool is_idle() const noexcept { return stream_count() == 0; }
     /// A response has come on it: the backend may have closed it since without our knowing.
     bool is_proven() const noexcept { return is_proven_; }
     /// Takes no further stream, and ends with the last.
@@ -42,8 +40,8 @@ class ClientSession final : public Session {
 
   private:
     io::Task<void> read_loop();
-    TimePoint deadline() const noexcept;
-    bool is_done() const noexcept;
+    TimePoint deadline() const noexcept override;
+    bool is_done() const noexcept override;
 
     int on_begin_headers(const nghttp2_frame& frame) noexcept override;
     int on_header(const nghttp2_frame& frame, std::string_view name,
@@ -55,13 +53,9 @@ class ClientSession final : public Session {
 
     Duration idle_limit_;
     IntrusiveList<ClientStream> streams_;
-    std::uint32_t stream_count_ = 0;
     std::uint32_t most_streams_;
-    io::Event all_gone_;
-    TimePoint idle_since_;
     bool is_retired_ = false;
     bool is_proven_ = false;
-    bool reading_ = false;
 };
 
 }  // namespace penstock::http::h2

@@ -16,7 +16,6 @@ namespace {
 /// What nghttp2 itself is told of: past it it would end the connection, where beyond most_streams a
 /// stream is refused (RFC 9113 section 5.1.2 allows either).
 constexpr std::uint32_t enforced_streams = 1'000;
-constexpr std::int32_t connection_window = 1024 * 1024;
 constexpr std::uint32_t most_continuations = 8;
 /// Of one header block, decoded: past it the sender is after our memory or time (HPACK bombs).
 constexpr std::uint32_t most_block_bytes = 1024 * 1024;
@@ -46,19 +45,13 @@ ServerSession::ServerSession(net::Stream& stream, const ServerLimits& limits,
     : Session(stream, limits.stall_limit),
       limits_(limits),
       handler_(handler),
-      all_ended_(stream.ring()),
       resets_(stream.ring().now()),
-      control_(stream.ring().now()),
-      idle_since_(stream.ring().now()) {
+      control_(stream.ring().now()) {
     nghttp2_session* native = nullptr;
     if (nghttp2_session_server_new2(&native, callbacks(), static_cast<Session*>(this), options()) !=
         0)
         std::abort();  // no memory
     adopt(native);
-}
-
-ServerSession::~ServerSession() {
-    PENSTOCK_ASSERT(stream_count_ == 0);
 }
 
 // --- the connection's life ---
@@ -87,9 +80,7 @@ io::Task<void> ServerSession::read_loop(io::BlockRef& first) {
     bool goes_on = take(first);
     auto size = io::ReceiveSize::small;
     while (goes_on) {
-        reading_ = true;
         io::Received received = co_await connection().receive(deadline(), size);
-        reading_ = false;
         if (received.error == ETIMEDOUT) {
             goes_on = !out_of_time();
         } else if (received.error != 0) {
@@ -103,14 +94,13 @@ io::Task<void> ServerSession::read_loop(io::BlockRef& first) {
             });
             goes_on = false;
         } else {
-            const bool is_long = received.block->free_size() == 0 && stream_count_ > 0;
+            const bool is_long = received.block->free_size() == 0 && stream_count() > 0;
             size = is_long ? io::ReceiveSize::large : io::ReceiveSize::small;
             goes_on = take(received.block);
         }
     }
     forget_unserved();
-    if (has_failed()) finish_writing();  // with GOAWAY, whatever its streams still wait for
-    if (stream_count_ > 0) co_await all_ended_.wait();
+    co_await outlive_streams();
     finish_writing();
 }
 
@@ -159,20 +149,12 @@ void ServerSession::forget(ServerStream& stream) noexcept {
     stream.unlink();
     stream.~ServerStream();
     io::FramePool::release(&stream, sizeof(ServerStream));
-    if (--stream_count_ > 0) return;
-    idle_since_ = ring().now();
-    all_ended_.set();
-    all_ended_.reset();
-    if (is_done() && reading_) {
-        connection().cancel_receive(ETIMEDOUT);
-    } else {
-        update_deadline();
-    }
+    stream_went();
 }
 
 /// Nothing is under way, and nothing more will come (GOAWAY, whoever sent it).
 bool ServerSession::is_done() const noexcept {
-    return stream_count_ == 0 &&
+    return stream_count() == 0 &&
            (draining_ == Draining::told || nghttp2_session_want_read(native()) == 0);
 }
 
@@ -190,8 +172,13 @@ void ServerSession::forget_unserved() noexcept {
 }
 
 void ServerSession::reset(std::int32_t id, std::uint32_t code) noexcept {
-    reset_by_us_[next_reset_++ % reset_by_us_.size()] = id;
+    note_reset(id);
     nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, id, code);
+}
+
+/// Of ours when it is decided, of nghttp2's own when it goes out.
+void ServerSession::note_reset(std::int32_t id) noexcept {
+    if (!was_reset_by_us(id)) reset_by_us_[next_reset_++ % reset_by_us_.size()] = id;
 }
 
 bool ServerSession::was_reset_by_us(std::int32_t id) const noexcept {
@@ -207,13 +194,9 @@ bool ServerSession::was_skipped(std::int32_t id) const noexcept {
 
 TimePoint ServerSession::deadline() const noexcept {
     if (block_since_ != never) return block_since_ + limits_.header_timeout;
-    if (stream_count_ > 0) return never;
-    if (draining_ != Draining::no) return idle_since_ + drain_notice;
-    return idle_since_ + (had_request_ ? limits_.idle_timeout : limits_.header_timeout);
-}
-
-void ServerSession::update_deadline() noexcept {
-    if (reading_) connection().set_receive_deadline(deadline());
+    if (stream_count() > 0) return never;
+    if (draining_ != Draining::no) return idle_since() + drain_notice;
+    return idle_since() + (had_request_ ? limits_.idle_timeout : limits_.header_timeout);
 }
 
 /// True: the connection ends. False: the deadline has moved meanwhile.
@@ -233,7 +216,7 @@ bool ServerSession::out_of_time() noexcept {
 void ServerSession::drain() noexcept {
     if (draining_ != Draining::no || is_lost()) return;
     draining_ = Draining::announced;
-    if (stream_count_ == 0) idle_since_ = ring().now();
+    if (stream_count() == 0) be_idle_from_now();
     nghttp2_submit_shutdown_notice(native());
     nghttp2_submit_ping(native(), NGHTTP2_FLAG_NONE, drain_ping.data());
     fill();
@@ -256,7 +239,6 @@ void ServerSession::on_lost(int error) noexcept {
         stream.core().closed(error);
         stream.tell_watcher();
     });
-    if (reading_) connection().cancel_receive(ETIMEDOUT);
 }
 
 // --- what nghttp2 tells ---
@@ -325,7 +307,7 @@ int ServerSession::on_begin_headers(const nghttp2_frame& frame) noexcept {
     last_id_ = id;
     // One that the client has reset still counts while its exchange lets go, but not against the
     // client that knows of its own reset. What GOAWAY has called untouched stays so.
-    if (open_count_ >= most_streams || stream_count_ >= 2 * most_streams ||
+    if (open_count_ >= most_streams || stream_count() >= 2 * most_streams ||
         draining_ == Draining::told) {
         if (const int error = spend(resets_)) return error;
         reset(id, NGHTTP2_REFUSED_STREAM);
@@ -334,7 +316,7 @@ int ServerSession::on_begin_headers(const nghttp2_frame& frame) noexcept {
     auto* const stream =
         new (io::FramePool::allocate(sizeof(ServerStream))) ServerStream(*this, id, limits_.head);
     streams_.push_back(*stream);
-    ++stream_count_;
+    stream_came();
     ++open_count_;
     had_request_ = true;
     nghttp2_session_set_stream_user_data(native(), id, &stream->core());
@@ -394,7 +376,7 @@ void ServerSession::on_frame_sent(const nghttp2_frame& frame) noexcept {
         control_.earn();
     }
     if (frame.hd.type != NGHTTP2_RST_STREAM) return;
-    reset_by_us_[next_reset_++ % reset_by_us_.size()] = frame.hd.stream_id;
+    note_reset(frame.hd.stream_id);
     switch (frame.rst_stream.error_code) {
         case NGHTTP2_NO_ERROR:
         case NGHTTP2_INTERNAL_ERROR:

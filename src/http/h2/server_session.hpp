@@ -12,7 +12,6 @@
 #include "http/h2/flood_budget.hpp"
 #include "http/h2/server_stream.hpp"
 #include "http/h2/session.hpp"
-#include "io/event.hpp"
 
 namespace penstock::http::h2 {
 
@@ -39,7 +38,6 @@ class ServerSession final : public Session {
     static constexpr std::uint32_t most_streams = 100;
 
     ServerSession(net::Stream& stream, const ServerLimits& limits, RequestHandler& handler);
-    ~ServerSession() override;
 
     /// `first`: what has been received already; taken. To the connection's end, which its owner
     /// closes.
@@ -63,12 +61,12 @@ class ServerSession final : public Session {
     void forget(ServerStream& stream) noexcept;
     void forget_unserved() noexcept;
     void reset(std::int32_t id, std::uint32_t code) noexcept;
+    void note_reset(std::int32_t id) noexcept;
     bool was_reset_by_us(std::int32_t id) const noexcept;
     bool was_skipped(std::int32_t id) const noexcept;
-    TimePoint deadline() const noexcept;
-    void update_deadline() noexcept;
+    TimePoint deadline() const noexcept override;
     bool out_of_time() noexcept;
-    bool is_done() const noexcept;
+    bool is_done() const noexcept override;
     void finish_drain() noexcept;
     int spend(FloodBudget& budget) noexcept;
     int judge_closed_stream(const nghttp2_frame_hd& head) noexcept;
@@ -86,9 +84,7 @@ class ServerSession final : public Session {
     RequestHandler& handler_;
     IntrusiveList<ServerStream> streams_;
     std::vector<ServerStream*> waiting_;  // their heads are whole, their exchanges have not begun
-    io::Event all_ended_;
-    std::uint32_t stream_count_ = 0;  // in streams_
-    std::uint32_t open_count_ = 0;    // of them, those that are open to the client
+    std::uint32_t open_count_ = 0;        // of them, those that are open to the client
     std::int32_t last_id_ = 0;
     struct Gap {
         std::int32_t first;
@@ -103,12 +99,10 @@ class ServerSession final : public Session {
     std::uint32_t block_bytes_ = 0;                       // of the header block that is coming
     std::uint32_t continuations_ = 0;
     TimePoint block_since_ = never;  // a header block is coming
-    TimePoint idle_since_;
     std::array<std::int32_t, 256> reset_by_us_{};
     std::size_t next_reset_ = 0;
     Draining draining_ = Draining::no;
     bool had_request_ = false;
-    bool reading_ = false;
 };
 
 }  // namespace penstock::http::h2

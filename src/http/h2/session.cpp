@@ -169,11 +169,34 @@ nghttp2_data_provider Session::body_provider() noexcept {
 }
 
 Session::~Session() {
+    PENSTOCK_ASSERT(stream_count_ == 0);
     nghttp2_session_del(native_);
 }
 
 Stream* Session::stream_of(std::int32_t id) const noexcept {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(native_, id));
+}
+
+// --- streams ---
+
+void Session::stream_came() noexcept {
+    if (stream_count_++ == 0) update_deadline();
+}
+
+void Session::stream_went() noexcept {
+    if (--stream_count_ > 0) return;
+    be_idle_from_now();
+    all_gone_.set();
+    all_gone_.reset();
+    if (is_done())
+        stream_.cancel_receive(ETIMEDOUT);
+    else
+        update_deadline();
+}
+
+io::Task<void> Session::outlive_streams() {
+    if (has_failed()) finish_writing();
+    if (stream_count_ > 0) co_await all_gone_.wait();
 }
 
 // --- out ---
@@ -257,6 +280,7 @@ void Session::carry_out_failure() noexcept {
     if (!failure_ || std::exchange(failure_told_, true)) return;
     nghttp2_session_terminate_session(native_, *failure_);
     on_lost(EPROTO);
+    stream_.cancel_receive(ETIMEDOUT);
     writable_.set();
 }
 

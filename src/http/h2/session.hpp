@@ -15,6 +15,7 @@
 
 #include "base/bytes.hpp"
 #include "http/h2/stream.hpp"
+#include "io/event.hpp"
 #include "io/task.hpp"
 #include "io/timed_event.hpp"
 #include "net/stream.hpp"
@@ -59,15 +60,37 @@ class Session {
     static nghttp2_data_provider body_provider() noexcept;
 
   protected:
+    /// Bytes of all streams together that the peer may send ahead.
+    static constexpr std::int32_t connection_window = 1024 * 1024;
+
     /// `stall_limit`: how long the peer may take nothing of what is being sent.
     Session(net::Stream& stream, Duration stall_limit) noexcept
-        : stream_(stream), stall_limit_(stall_limit), writable_(stream.ring()) {}
+        : stream_(stream),
+          stall_limit_(stall_limit),
+          writable_(stream.ring()),
+          all_gone_(stream.ring()),
+          idle_since_(stream.ring().now()) {}
     virtual ~Session();
 
     static nghttp2_session_callbacks* callbacks();
     static nghttp2_option* options();
     /// Takes over what nghttp2_session_server_new2() and its like have made.
     void adopt(nghttp2_session* native) noexcept { native_ = native; }
+
+    // A session outlives its streams, and is idle without one.
+    void stream_came() noexcept;
+    void stream_went() noexcept;
+    std::uint32_t stream_count() const noexcept { return stream_count_; }
+    TimePoint idle_since() const noexcept { return idle_since_; }
+    void be_idle_from_now() noexcept { idle_since_ = ring().now(); }
+    /// Nothing more is read: until the last stream has gone. After a failure the GOAWAY does not
+    /// wait for them.
+    io::Task<void> outlive_streams();
+    /// Of the receive under way, or the next.
+    virtual TimePoint deadline() const noexcept = 0;
+    void update_deadline() noexcept { stream_.set_receive_deadline(deadline()); }
+    /// Nothing is under way, and nothing more will come.
+    virtual bool is_done() const noexcept = 0;
 
     /// To the end of what is to be sent; ends after finish_writing(), or when the connection fails.
     io::Task<void> write_loop();
@@ -108,6 +131,9 @@ class Session {
     nghttp2_session* native_ = nullptr;
     io::BlockRef output_;  // frames that have not been sent yet
     io::TimedEvent writable_;
+    std::uint32_t stream_count_ = 0;
+    io::Event all_gone_;
+    TimePoint idle_since_;
     std::optional<std::uint32_t> failure_;
     bool failure_told_ = false;
     bool peer_finished_ = false;
