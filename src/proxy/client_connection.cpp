@@ -28,14 +28,8 @@ io::Task<bool> ClientConnection::learn_peer() {
     while (header.outcome == Outcome::incomplete) {
         io::Received received = co_await stream_.receive(deadline);
         if (!received.block) co_return false;
-        if (!unread_) {
-            unread_ = std::move(received.block);
-        } else {
-            const std::string_view more = received.block->filled();
-            // A header that is not whole yet is far smaller than a large block.
-            if (!worker_.ring().buffers().make_room(unread_, more.size())) co_return false;
-            unread_->append(more);
-        }
+        // A header that is not whole yet is far smaller than a large block.
+        if (!keep_unread(std::move(received.block))) co_return false;
         header = net::read_proxy_header(unread_->filled());
     }
     if (header.outcome == Outcome::malformed) {
@@ -96,6 +90,17 @@ io::Task<void> ClientConnection::serve() {
     stream_.close();
 }
 
+bool ClientConnection::keep_unread(io::BlockRef received) {
+    if (!unread_) {
+        unread_ = std::move(received);
+        return true;
+    }
+    const std::string_view more = received->filled();
+    if (!worker_.ring().buffers().make_room(unread_, more.size())) return false;
+    unread_->append(more);
+    return true;
+}
+
 ClientConnection::Version ClientConnection::negotiated_version() const noexcept {
     if (!stream_.is_secured() || stream_.session().alpn().empty()) return Version::unknown;
     return stream_.session().alpn() == "h2" ? Version::http_2 : Version::http_1;
@@ -109,9 +114,7 @@ io::Task<ClientConnection::Version> ClientConnection::recognize_version() {
         io::Received received = co_await stream_.receive(deadline);
         // HTTP/1 has an answer to a head that does not come, and to one that is cut short.
         if (!received.block) co_return Version::http_1;
-        const std::string_view more = received.block->filled();
-        if (!worker_.ring().buffers().make_room(unread_, more.size())) co_return Version::http_1;
-        unread_->append(more);
+        if (!keep_unread(std::move(received.block))) co_return Version::http_1;
     }
     co_return unread_->filled().starts_with(preface) ? Version::http_2 : Version::http_1;
 }

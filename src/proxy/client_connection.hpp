@@ -44,6 +44,8 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
   private:
     enum class Version : std::uint8_t { unknown, http_1, http_2 };
 
+    /// Behind what is unread already. False: there is too much of it.
+    bool keep_unread(io::BlockRef received);
     Version negotiated_version() const noexcept;
     io::Task<Version> recognize_version();
     io::Task<void> serve_multiplexed();

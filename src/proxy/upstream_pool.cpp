@@ -40,7 +40,6 @@ void UpstreamPool::give_back(UpstreamConnection* connection,
         close(connection);
         return;
     }
-    connection->reused_ = true;
     connection->idle_since_ = ring_.now();
     stream.watch(connection);
     idle_.push_back(*connection);

@@ -28,8 +28,6 @@ class UpstreamConnection final : public ListNode<UpstreamConnection>, public io:
         : stream_(socket), pool_(pool) {}
 
     net::Stream& stream() noexcept { return stream_; }
-    /// It has carried a request before: the backend may have closed it without our knowing yet.
-    bool reused() const noexcept { return reused_; }
 
     void on_unawaited_input(io::Socket& socket) override;
 
@@ -39,7 +37,6 @@ class UpstreamConnection final : public ListNode<UpstreamConnection>, public io:
     net::Stream stream_;
     UpstreamPool& pool_;
     TimePoint idle_since_{};
-    bool reused_ = false;
 };
 
 class UpstreamPool {
