@@ -147,16 +147,11 @@ io::Task<void> run(h2::ClientSession& session, Users& users) {
 }
 
 void play(Wire& wire, h2::ClientSession& session, const Manner& manner, std::string_view bytes) {
-    Cuts cuts(bytes, manner.is_cut ? 2 : 1);
     wire.set_reading(!manner.reads_late);
     wire.turn();
-    while (!bytes.empty()) {
-        const std::size_t size = cuts.next(bytes.size());
-        if (manner.retires && size == bytes.size()) session.retire();
-        wire.say(bytes.substr(0, size));
-        bytes.remove_prefix(size);
-        wire.turn();
-    }
+    say_in_pieces(wire, bytes, manner.is_cut ? 2 : 1, [&] {
+        if (manner.retires) session.retire();
+    });
     wire.set_reading(true);
 }
 

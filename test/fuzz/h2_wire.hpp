@@ -171,6 +171,20 @@ class Wire {
     std::unique_ptr<net::Stream> stream_;
 };
 
+/// The input in the pieces of that round (see Cuts), a turn of the loop after each; `before_last`
+/// is called before the last one.
+template <class BeforeLast>
+void say_in_pieces(Wire& wire, std::string_view bytes, unsigned round, BeforeLast&& before_last) {
+    Cuts cuts(bytes, round);
+    while (!bytes.empty()) {
+        const std::size_t size = cuts.next(bytes.size());
+        if (size == bytes.size()) before_last();
+        wire.say(bytes.substr(0, size));
+        bytes.remove_prefix(size);
+        wire.turn();
+    }
+}
+
 /// Names of HTTP/2, values that HTTP/1.1 can say.
 inline void check_line(std::string_view name, std::string_view value) {
     PENSTOCK_ASSERT(is_token(name));
