@@ -3,7 +3,7 @@
 import threading
 import time
 
-from harness import OK, answers, case, cases, chunk, chunked, equal, expect, never_answers, request, response
+from harness import OK, answers, case, cases, chunk, chunked, endless, equal, expect, never_answers, request, response
 
 
 @case("a client's RST while it waits cancels the backend's work")
@@ -34,12 +34,7 @@ def reset_while_sending(t):
 
 @case("a client's RST while the answer comes down cancels the backend's work")
 def reset_while_reading(t):
-    def script(backend):
-        backend.read_request()
-        backend.send(response("200 OK", None, f"Content-Length: {1 << 40}"))
-        while backend.try_send(b"x" * 65536):
-            pass
-    origin = t.origin(script)
+    origin = t.origin(endless)
     client = t.client()
     client.send(request(origin.host))
     client.read_exactly(200_000)

@@ -11,6 +11,7 @@ import h2_frames as h2
 from both_clients import http1, http2, version_of
 from counting import read_stats
 from h2 import connect
+from h2_damage import damaged
 from h2_origin import answers, bare_h2_origin, h2_origin
 from harness import (SANITIZED, Cut, Failed, at_most, case, cases, equal, expect, in_threads, request)
 
@@ -55,27 +56,6 @@ def random_frame(chance):
     stream = chance.choice([0, 1, 1, 1, 1, 3, 2, 101])
     length = None if chance.random() < 0.95 else chance.randrange(1 << chance.randrange(1, 24))
     return h2.frame(kind, chance.choice([0, 0, 1, 4, 4, 5, 8, 0x20, 0x2d]), stream, payload, length)
-
-
-def damaged(chance):
-    """A conversation of which a few bytes or frames were changed, left out, repeated or put elsewhere."""
-    frames = conversation()
-    for _ in range(chance.randrange(1, 4)):
-        at = chance.randrange(len(frames))
-        how = chance.randrange(5)
-        if how == 0:
-            broken = bytearray(frames[at])
-            broken[chance.randrange(len(broken))] = chance.randrange(256)
-            frames[at] = bytes(broken)
-        elif how == 1 and len(frames) > 1:
-            del frames[at]
-        elif how == 2:
-            frames.insert(chance.randrange(len(frames)), frames[at])
-        elif how == 3:
-            frames.insert(at, random_frame(chance))
-        else:
-            frames.insert(chance.randrange(len(frames)), frames.pop(at))
-    return frames
 
 
 def nonsense(chance):
@@ -174,7 +154,7 @@ def random_frames(t):
 @case("400 answers with damages", deadline=300)
 def damages(t):
     scene = Scene(t)
-    rounds(t, scene, t.scaled(400, 20), damaged)
+    rounds(t, scene, t.scaled(400, 20), lambda chance: damaged(chance, conversation(), random_frame))
     scene.at_peace()
 
 

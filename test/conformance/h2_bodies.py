@@ -6,7 +6,7 @@ import threading
 
 import h2_frames as h2
 from h2 import connect
-from harness import (OK, Cut, answers, case, cases, chunk, echoes, equal, expect, in_threads, lacks, never_answers,
+from harness import (OK, Cut, answers, case, cases, chunk, echoes, endless, equal, expect, in_threads, lacks, never_answers,
                      one_of, request, response)
 
 MIB = 1 << 20
@@ -223,12 +223,7 @@ def reset_while_waiting(t, code):
 
 @case("a reset while the answer comes down cancels the backend's work")
 def reset_while_reading(t):
-    def script(backend):
-        backend.read_request()
-        backend.send(response("200 OK", None, f"Content-Length: {1 << 40}"))
-        while backend.try_send(b"x" * 65536):
-            pass
-    origin = t.origin(script)
+    origin = t.origin(endless)
     client = connect(t)
     stream = client.request(origin.host)
     stream.sink = lambda piece: None

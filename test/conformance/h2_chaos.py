@@ -8,6 +8,7 @@ import random
 import h2_frames as h2
 from counting import read_stats
 from h2 import connect
+from h2_damage import damaged
 from harness import (SANITIZED, Cut, Silent, at_most, case, cases, chunk, equal, expect, in_threads, response)
 
 MIB = 1 << 20
@@ -62,27 +63,6 @@ def random_frame(chance):
     stream = chance.choice([0, 0, 1, 1, 3, 3, 5, 7, 9, 2, 11, 101, h2.MAX_WINDOW])
     length = None if chance.random() < 0.95 else chance.randrange(1 << chance.randrange(1, 24))
     return h2.frame(kind, chance.choice([0, 1, 4, 5, 5, 8, 0x20, 0x2d, chance.randrange(256)]), stream, payload, length)
-
-
-def damaged(chance, host):
-    """A conversation of which a few bytes or frames were changed, left out, repeated or put elsewhere."""
-    frames = conversation(host)
-    for _ in range(chance.randrange(1, 4)):
-        at = chance.randrange(len(frames))
-        how = chance.randrange(5)
-        if how == 0:
-            broken = bytearray(frames[at])
-            broken[chance.randrange(len(broken))] = chance.randrange(256)
-            frames[at] = bytes(broken)
-        elif how == 1:
-            del frames[at]
-        elif how == 2:
-            frames.insert(chance.randrange(len(frames)), frames[at])
-        elif how == 3:
-            frames.insert(at, random_frame(chance))
-        else:
-            frames.insert(chance.randrange(len(frames)), frames.pop(at))
-    return frames
 
 
 class Bystander:
@@ -150,7 +130,7 @@ def random_frames(t):
 def damages(t):
     bystander = Bystander(t)
     for number in range(3):
-        rounds(t, bystander, t.scaled(200, 20), lambda chance: damaged(chance, bystander.origin.host))
+        rounds(t, bystander, t.scaled(200, 20), lambda chance: damaged(chance, conversation(bystander.origin.host), random_frame))
         bystander.looks(f"after round {number}")
     bystander.at_peace()
 

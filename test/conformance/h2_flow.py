@@ -6,20 +6,11 @@ import time
 
 import h2_frames as h2
 from h2 import connect
-from harness import (OK, Cut, answers, at_least, at_most, case, cases, chunk, equal, expect, in_threads, response)
+from harness import (ENDLESS, OK, Cut, answers, at_least, at_most, case, cases, chunk, endless, equal, expect, in_threads, response)
 
 MIB = 1 << 20
 # What may lie in the socket buffers on the way (a few MiB each, by tcp_rmem and tcp_wmem) and in the proxy, by far.
 KERNEL_AND_PROXY = 16 * MIB
-ENDLESS = response("200 OK", None, f"Content-Length: {1 << 40}")
-
-
-def endless(backend):
-    """An answer that goes on as long as somebody takes it."""
-    backend.read_request()
-    backend.send(ENDLESS)
-    while backend.try_send(b"x" * 65536):
-        pass
 
 
 def sized(count):
@@ -249,49 +240,55 @@ def padding(t, size, pad, times):
 
 # Back-pressure.
 
-@case("a client without window stops the reads from the backend", alone=True, deadline=60)
-def slow_client(t):
-    taken = []
-    stalled = threading.Event()
+class Stalling:
+    """An origin whose endless answer nobody takes."""
 
-    def script(backend):
+    def __init__(self, t):
+        self.taken = []
+        self.stalled = threading.Event()
+        self.origin = t.origin(self._script, sockets={"send_buffer": 128 * 1024})
+        self.host = self.origin.host
+
+    def _script(self, backend):
         backend.read_request()
         backend.send(ENDLESS)
-        taken.append(backend.send_until_stalled(bytes(MIB), 256 * MIB))
-        stalled.set()
+        self.taken.append(backend.send_until_stalled(bytes(MIB), 256 * MIB))
+        self.stalled.set()
         backend.wait_end()
-    origin = t.origin(script, sockets={"send_buffer": 128 * 1024})
+
+    def must_be_stopped(self, when):
+        """The bytes that were taken until then."""
+        expect(self.stalled.wait(30), "the origin was stopped")
+        at_most(self.taken[0], KERNEL_AND_PROXY, f"bytes taken from the origin {when}")
+        return self.taken[0]
+
+    def wait_ended(self, index):
+        self.origin.wait_ended(index)
+
+
+@case("a client without window stops the reads from the backend", alone=True, deadline=60)
+def slow_client(t):
+    origin = Stalling(t)
     client = connect(t)
     client.refill = False
     stream = client.request(origin.host)
     stream.wait_body(h2.WINDOW)
-    expect(stalled.wait(30), "the origin was stopped")
-    at_most(taken[0], KERNEL_AND_PROXY, "bytes taken from the origin while the client gave no window")
+    taken = origin.must_be_stopped("while the client gave no window")
     client.refill = True
     client.grant(MIB)
     stream.grant(MIB)
-    stream.wait_body(min(MIB, taken[0] // 2))  # and it goes on
+    stream.wait_body(min(MIB, taken // 2))  # and it goes on
     stream.reset()
     origin.wait_ended(0)
 
 
 @case("a client whose windows are huge and that does not read its socket, likewise", alone=True, deadline=60)
 def slow_socket(t):
-    taken = []
-    stalled = threading.Event()
-
-    def script(backend):
-        backend.read_request()
-        backend.send(ENDLESS)
-        taken.append(backend.send_until_stalled(bytes(MIB), 256 * MIB))
-        stalled.set()
-        backend.wait_end()
-    origin = t.origin(script, sockets={"send_buffer": 128 * 1024})
+    origin = Stalling(t)
     client = connect(t, receive_buffer=128 * 1024, settings={h2.INITIAL_WINDOW_SIZE: h2.MAX_WINDOW})
     client.grant(1 << 30)
     client.request(origin.host)
-    expect(stalled.wait(30), "the origin was stopped")
-    at_most(taken[0], KERNEL_AND_PROXY, "bytes taken from the origin while the client did not read")
+    origin.must_be_stopped("while the client did not read")
     client.reset()
     origin.wait_ended(0)
 

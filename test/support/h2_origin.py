@@ -23,7 +23,7 @@ from checks import Failed, equal, expect
 from h2 import H2Client
 from h2_exchange import Exchange
 from origin import Origin
-from peer import Cut, Silent
+from peer import Cut
 from secured_origin import SecuredOrigin
 
 
@@ -195,15 +195,8 @@ class H2Origin(Origin):
         threading.Thread(target=self._run_script, args=(stream,), daemon=True).start()
 
     def _run_script(self, stream):
-        try:
+        with self.judged():
             self.script(stream)
-        except (Cut, OSError):
-            pass
-        except Silent as error:
-            if not self.stopping:
-                self.faults.append(error)
-        except Exception as error:  # the case reports it
-            self.faults.append(error)
 
     def wait_streams(self, count):
         self.wait(lambda: len(self.streams) >= count, f"stream number {count}")

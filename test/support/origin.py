@@ -10,6 +10,7 @@ Cut and closed connections end a script quietly (the case looks at `connection.e
 a malformed request above all, is kept in `faults` and fails the case.
 """
 
+import contextlib
 import itertools
 import socket
 import threading
@@ -130,16 +131,23 @@ class Origin:
                 self.changed.notify_all()
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection):
+    @contextlib.contextmanager
+    def judged(self):
+        """What a script raises: that its other side has ended is no fault, the rest is the case's to report."""
         try:
-            self._run(connection)
+            yield
         except (Cut, OSError):
             pass
         except Silent as error:
             if not self.stopping:
                 self.faults.append(error)
-        except Exception as error:  # the case reports it
+        except Exception as error:
             self.faults.append(error)
+
+    def _serve(self, connection):
+        try:
+            with self.judged():
+                self._run(connection)
         finally:
             connection.close()
             with self.changed:
@@ -191,6 +199,17 @@ def answers_then_closes(raw):
 def never_answers(backend):
     """Takes whole requests and says nothing until the proxy gives up."""
     for _ in backend:
+        pass
+
+
+ENDLESS = wire.response("200 OK", None, f"Content-Length: {1 << 40}")
+
+
+def endless(backend):
+    """An answer that goes on as long as somebody takes it."""
+    backend.read_request()
+    backend.send(ENDLESS)
+    while backend.try_send(b"x" * 65536):
         pass
 
 
