@@ -206,14 +206,19 @@ def main():
         print(*(file for build in builds for file in build.files_of(build.tests())), sep='\n')
         return 0
     total = Count()
+    failures = []  # again at the end: the output of the rest is long
     for build in builds:
         jobs = [(build, test) for test in build.tests() if chosen.only in test['name']]
         for count, line, output in run_all(jobs, chosen.scale):
             total += count
             print(output, end='\n' if output else '')
             print(line, flush=True)
+            if count.failed:
+                failures += [line, *re.findall('^failed .*', output, re.MULTILINE)]
     if total.passed + total.failed == 0:
         print('no test ran: does the filter fit?', file=sys.stderr)
+    for failure in failures:
+        print(failure)
     print(Count(total.passed, total.failed))
     return 0 if total.passed and not total.failed else 1
 

@@ -19,6 +19,7 @@ import time
 import wire
 from checks import Failed
 from peer import DEADLINE, Cut, Peer, Silent
+from ports import free_port
 
 
 class OriginConnection(Peer):
@@ -78,9 +79,9 @@ class Origin:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind((address, port))
+        self.port = port or free_port()
+        self.listener.bind((address, self.port))
         self.listener.listen(512)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
