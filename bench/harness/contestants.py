@@ -13,6 +13,7 @@ import subprocess
 from harness.process import Failed, Process, free_port
 
 FOREVER = 1_000_000_000  # requests on a connection
+POOL = 1024  # idle connections kept to the origin: more than any load has under way (h2o keeps all)
 H2C_HOST = 'h2c.bench.local'  # its backend is the origin's port for HTTP/2 without TLS
 ADDED_FIELDS = ('x-forwarded-for', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id', 'via')
 
@@ -133,7 +134,7 @@ class Nginx(Contestant):
         if setting.certificate:
             secured = (f'listen 127.0.0.1:{self.tls_port} ssl http2 backlog=4096; ssl_certificate {setting.certificate.cert}; '
                        f'ssl_certificate_key {setting.certificate.key}; ssl_session_cache none; ssl_session_tickets on; ')
-        upstreams = '\n'.join(f'  upstream origin-{i} {{ server 127.0.0.1:{origin.port}; keepalive 128; '
+        upstreams = '\n'.join(f'  upstream origin-{i} {{ server 127.0.0.1:{origin.port}; keepalive {POOL}; '
                               f'keepalive_requests {FOREVER}; keepalive_timeout 1h; }}' for i in range(len(names)))
         servers = '\n'.join(
             f'  server {{ listen 127.0.0.1:{self.port}{" backlog=4096" if i == 0 else ""}; '
@@ -159,7 +160,7 @@ class Haproxy(Contestant):
         super().__init__(label, version_of(['/usr/sbin/haproxy', '-v'], r'HAProxy version (\S+)'))
         self.speaks_http = self.reaches_h2c = not tcp
         folder = setting.folder
-        server = f'server origin 127.0.0.1:{origin.port} pool-purge-delay 1h pool-max-conn 1024'
+        server = f'server origin 127.0.0.1:{origin.port} pool-purge-delay 1h pool-max-conn {POOL}'
         routes = folder / f'{label}.map'
         routes.write_text(f'{H2C_HOST} origin-h2c\n' + ''.join(f'{host_name(i)} origin-{i}\n' for i in range(setting.hosts)))
         secured = ''
@@ -278,7 +279,8 @@ class Penstock(Contestant):
         self.process.wait_for_port(self.port)
         api = http.client.HTTPConnection('127.0.0.1', admin, timeout=10)
         for name in ['bench.local', *(host_name(i) for i in range(setting.hosts))]:
-            self.post(api, 'routes', {'vHost': name, 'backends': [{'hostname': '127.0.0.1', 'port': origin.port}]})
+            self.post(api, 'routes', {'vHost': name, 'pool': {'size': POOL},
+                                      'backends': [{'hostname': '127.0.0.1', 'port': origin.port}]})
         self.post(api, 'routes', {'vHost': H2C_HOST, 'backends': [
             {'hostname': '127.0.0.1', 'port': origin.h2c_port, 'protocol': 'h2c'}]})
         if setting.certificate:
