@@ -22,25 +22,36 @@ build_options() { # NAME
     esac
 }
 
+# compiler_of NAME: what runs is built, and tested, with clang 19 where it is there: it makes better code of coroutines
+# (bench/RESULTS.md). Empty: $CXX, or Meson's choice.
+compiler_of() {
+    case $1 in
+        release | test) [[ ${CXX:-} ]] || ! command -v clang++-19 >/dev/null || echo clang++-19 ;;
+    esac
+}
+
 # build_dir NAME: another compiler's objects stay apart (CXX=clang++ tools/test).
 build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
 # configure NAME: with Meson, where that is not done yet, or the options above or the folders in it have changed.
 configure() {
-    local dir options stamp log how=()
+    local dir compiler options stamp log how=() environment=()
     dir=$(build_dir "$1")
+    compiler=$(compiler_of "$1")
+    # Its LTO wants its own linker; and "ar": Meson would take llvm-ar, whose version may be another.
+    [[ -z $compiler ]] || environment=("CXX=$compiler" "CC=${compiler/++/}" CXX_LD=lld CC_LD=lld AR=ar)
     options=$(build_options "$1")
-    stamp=$options$'\n'$(find src test bench tools -name meson.build | sort)
+    stamp="$options $compiler"$'\n'$(find src test bench tools -name meson.build | sort)
     log=$dir/configure.log
     [[ ! -f $dir/build.ninja || $(cat "$dir/stamp" 2>/dev/null) != "$stamp" ]] || return 0
-    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options" ]]; then
+    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options $compiler" ]]; then
         how=(--reconfigure)
     else
         rm -rf "$dir" && mkdir -p "$dir"
     fi
     # No fall-back to subprojects/: tools/setup installed what there is to find.
     # shellcheck disable=SC2086 # the options are words
-    meson setup "${how[@]}" --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
+    env "${environment[@]}" meson setup "${how[@]}" --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         die "meson cannot set up $dir (above; all of it in $log)"
     }

@@ -11,10 +11,8 @@
 // its subscriptions. Events are types; a type may be incomplete where it only passes through.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -80,13 +78,11 @@ class ChannelBase {
 
   private:
     void free_cancelled() {
-        const auto first =
-            std::stable_partition(subscribers_.begin(), subscribers_.end(),
-                                  [](const auto& subscriber) { return !subscriber->cancelled; });
         // A callback's end may end further subscriptions: by then the list is in order.
-        const std::vector<std::unique_ptr<Subscriber>> freed(
-            std::make_move_iterator(first), std::make_move_iterator(subscribers_.end()));
-        subscribers_.erase(first, subscribers_.end());
+        std::vector<std::unique_ptr<Subscriber>> freed;
+        for (auto& subscriber : subscribers_)
+            if (subscriber->cancelled) freed.push_back(std::move(subscriber));
+        std::erase(subscribers_, nullptr);
         any_cancelled_ = false;
     }
 

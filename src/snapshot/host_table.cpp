@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 #include "base/assert.hpp"
 
@@ -39,6 +40,7 @@ const Route* HostTable::match_suffix(std::string_view host) const noexcept {
 void HostTable::apply(std::span<const Edit> edits, std::vector<Array>& replaced) {
     struct Placed {
         std::size_t shard;
+        std::size_t turn;  // of a key's edits the last one counts
         Edit edit;
     };
     std::vector<Placed> placed;
@@ -48,10 +50,11 @@ void HostTable::apply(std::span<const Edit> edits, std::vector<Array>& replaced)
         if (edit.key == "*")
             any_ = edit.route;
         else
-            placed.push_back({probe(edit.key).shard, edit});
+            placed.push_back({probe(edit.key).shard, placed.size(), edit});
     }
-    std::stable_sort(placed.begin(), placed.end(),
-                     [](const Placed& a, const Placed& b) { return a.shard < b.shard; });
+    std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+        return std::tie(a.shard, a.turn) < std::tie(b.shard, b.turn);
+    });
     std::vector<Edit> of_shard;
     for (std::size_t i = 0; i < placed.size(); ++i) {
         of_shard.push_back(placed[i].edit);
