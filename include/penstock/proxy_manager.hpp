@@ -29,7 +29,7 @@ struct Options;
 class Proxy;
 }  // namespace app
 
-/// What an embedding program chooses; the defaults are the command line's.
+/// What an embedding program chooses; the defaults are the command line's but for the store's.
 struct ProxyOptions {
     std::uint16_t port = 8080;  ///< plain HTTP; 0: a free one, see ProxyManager::port()
     std::string address = "0.0.0.0";
@@ -37,6 +37,8 @@ struct ProxyOptions {
     std::string admin;     ///< the REST API: "127.0.0.1:9080" or "unix:/path"; empty: none
     unsigned workers = 0;  ///< 0: one for each CPU that the process may use
     std::chrono::milliseconds drain_timeout{30'000};
+    /// Where routes and certificates live: "sqlite:PATH", or "memory:" for as long as the proxy.
+    std::string store = "memory:";
 };
 
 /// The routes and certificates of a running proxy.

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "control/config_file.hpp"
+#include "control/store/open.hpp"
 #include "snapshot/eligible.hpp"
 
 namespace penstock::app {
@@ -146,8 +147,10 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     auto ring = io::Ring::create(options.engine);
     if (!ring) return Failure{ring.error()};
     ring_ = std::move(*ring);
+    if (auto store = set_up_store(options); !store) return store;
     set_up_names(options);
-    configuration_ = std::make_unique<control::Configuration>(store_, publisher_, events_, *names_);
+    configuration_ =
+        std::make_unique<control::Configuration>(*store_, publisher_, events_, *names_);
     if (auto loaded = load(options); !loaded) return loaded;
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     start_probing();
@@ -162,6 +165,33 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     }
     starting_workers_ = true;
     return {};
+}
+
+Result<void> ControlThread::set_up_store(const ControlOptions& options) {
+    const auto failed = [&options](const Error& error) {
+        return Failure{Error{"--store " + options.store + ": " + error.message}};
+    };
+    auto store = control::open_store(options.store);
+    if (!store) return failed(store.error());
+    store_ = std::move(*store);
+    auto node = control::load_node_state(*store_, control::Moment::present());
+    if (!node) return failed(node.error());
+    node_ = std::move(*node);
+    return {};
+}
+
+void ControlThread::Renewal::due(io::Timer& timer) {
+    static_cast<Renewal&>(timer).thread.renew_tickets();
+}
+
+/// Forward secrecy: the store forgets what no ticket needs any more, as the workers do.
+void ControlThread::renew_tickets() {
+    const auto stored = control::store_tickets(*store_, node_.tickets, control::Moment::present());
+    if (!stored) {
+        log(LogLevel::warn, "the ticket keys could not be stored",
+            {{"reason", std::string_view(stored.error().message)}});
+    }
+    ring_->timers().arm(renewal_, ring_->now() + net::tls::TicketKeys::period);
 }
 
 void ControlThread::set_up_names(const ControlOptions& options) {
@@ -180,7 +210,10 @@ Result<void> ControlThread::load(const ControlOptions& options) {
     if (const auto loaded = configuration_->load(); !loaded)
         return Failure{Error{describe(loaded.error())}};
     if (options.config_file) {
-        const auto applied = control::apply_config_file(*options.config_file, *configuration_);
+        const auto use =
+            options.config_always ? control::FileUse::always : control::FileUse::when_new;
+        const auto applied =
+            control::apply_config_file(*options.config_file, use, *configuration_, *store_);
         if (!applied) return Failure{Error{join(applied.error())}};
     }
     bool done = false;
@@ -203,6 +236,7 @@ void ControlThread::take_answer(const std::string& name, const net::NameAnswer& 
 }
 
 void ControlThread::run() {
+    ring_->timers().arm(renewal_, ring_->now() + net::tls::TicketKeys::period);
     while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 ||
            reclaiming_ || !prober_->stopped()) {
         ring_->wait(never);
@@ -212,6 +246,7 @@ void ControlThread::run() {
         if (!stopping_ && !reclaiming_ && publisher_.reclaim() > 0)
             io::spawn(reclaim_now_and_then());
     }
+    ring_->timers().disarm(renewal_);
     api_server_.reset();
     configuration_->on_route_published({});
     prober_.reset();

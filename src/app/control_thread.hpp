@@ -25,7 +25,8 @@
 #include "control/event_log.hpp"
 #include "control/health_prober.hpp"
 #include "control/names.hpp"
-#include "control/store/memory.hpp"
+#include "control/node_state.hpp"
+#include "control/store/store.hpp"
 #include "io/ring.hpp"
 #include "net/resolver.hpp"
 #include "snapshot/live_change.hpp"
@@ -37,7 +38,9 @@ struct ControlOptions {
     io::Engine engine = io::Engine::epoll;
     int admin_listener = -1;  // not owned; -1: no REST API
     std::vector<std::string> admin_hosts;
+    std::string store = "memory:";  // a URL: control/store/open
     std::optional<std::string> config_file;
+    bool config_always = false;
     std::vector<net::Address> resolvers;  // none: those of resolv.conf
 };
 
@@ -56,6 +59,9 @@ class ControlThread {
     void stop_taking_traffic();
     void stop();
 
+    /// What the store keeps for this process, after start() as it was then.
+    const control::NodeState& node() const noexcept { return node_; }
+
     /// For workers: reports of what has become of backends, from any thread after start().
     snapshot::TellControl listener();
 
@@ -71,9 +77,18 @@ class ControlThread {
     void on_event(Listener listener);
 
   private:
+    /// Of the stored ticket keys: once a period.
+    struct Renewal : io::Timer {
+        explicit Renewal(ControlThread& t) noexcept : Timer(&due), thread(t) {}
+        static void due(io::Timer& timer);
+        ControlThread& thread;
+    };
+
     Result<void> set_up(const ControlOptions& options);
     void set_up_names(const ControlOptions& options);
+    Result<void> set_up_store(const ControlOptions& options);
     Result<void> load(const ControlOptions& options);
+    void renew_tickets();
     io::Task<void> look_up_names(bool& done);
     void take_answer(const std::string& name, const net::NameAnswer& answer);
     void run();
@@ -92,8 +107,10 @@ class ControlThread {
     control::ControlEvents events_;
     control::EventLog event_log_{events_};
     std::vector<std::vector<Subscription>> listeners_;
-    control::MemoryStore store_;
+    std::unique_ptr<control::Store> store_;
+    control::NodeState node_;
     std::unique_ptr<io::Ring> ring_;
+    Renewal renewal_{*this};
     std::unique_ptr<control::Names> names_;
     std::unique_ptr<net::Resolver> resolver_;
     std::unique_ptr<control::Configuration> configuration_;

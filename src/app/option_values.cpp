@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.hpp"
+#include "control/store/open.hpp"
 
 namespace penstock::app {
 
@@ -131,12 +132,9 @@ Result<LogFormat> parse_log_format(std::string_view text) {
     return wrong("json or text is wanted");
 }
 
-Result<void> parse_store(const std::string& text) {
-    if (text == "memory:") return {};
-    if (text.starts_with("sqlite:") || text.starts_with("etcd:")) {
-        return wrong("--store " + text + " is not supported yet; memory: is");
-    }
-    return wrong("--store " + text + ": memory: is wanted");
+Result<std::string> parse_store(std::string_view text) {
+    if (const auto good = control::check_store_url(text); !good) return Failure{good.error()};
+    return std::string(text);
 }
 
 std::vector<ListenOn> sockets_from_systemd() {

@@ -28,7 +28,7 @@ Result<Pinning> parse_pinning(std::string_view text);
 Result<EngineChoice> parse_engine(std::string_view text);
 Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
-Result<void> parse_store(const std::string& text);
+Result<std::string> parse_store(std::string_view text);
 
 /// The listening sockets that systemd passed on (sd_listen_fds(3)); empty where it passed none to
 /// this process.

@@ -6,12 +6,10 @@
 #include <list>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include "app/option_values.hpp"
 #include "base/bytes.hpp"
-#include "base/random.hpp"
 
 namespace penstock::app {
 
@@ -33,7 +31,6 @@ constexpr std::array unbuilt_flags{
     Unbuilt{"--otlp", nullptr},
     Unbuilt{"--watchdog", nullptr},
 };
-constexpr std::array unbuilt_switches{"--config-always"};
 
 std::string environment_name(const std::string& flag) {
     std::string name = "PENSTOCK_";
@@ -91,11 +88,6 @@ class CommandLine {
     }
 
     void refuse_unbuilt() {
-        const auto refused = [](const std::string& flag) {
-            return [flag](const std::string&) -> Result<void> {
-                return Failure{Error{flag + " is not supported yet"}};
-            };
-        };
         for (const Unbuilt& unbuilt : unbuilt_flags) {
             const std::string flag = unbuilt.flag;
             const std::string accepted = unbuilt.accepted == nullptr ? "" : unbuilt.accepted;
@@ -104,7 +96,6 @@ class CommandLine {
                 return Failure{Error{flag + " is not supported yet"}};
             });
         }
-        for (const std::string flag : unbuilt_switches) toggle("", flag, "", refused(flag));
         app_.add_subcommand("check")->group("")->prefix_command()->callback(
             [] { throw CLI::RuntimeError("penstock check is not supported yet", 2); });
     }
@@ -202,7 +193,7 @@ void describe_listening(CommandLine& line, Options& options) {
         [&](const std::string& text) {
             return assign(options.proxy.node_name, text, "--node-name", &parse_node_name);
         },
-        "penstock- and 8 random hex digits");
+        "penstock- and 8 hex digits of the store's");
 }
 
 void describe_threads(CommandLine& line, Options& options) {
@@ -296,8 +287,15 @@ void describe_process(CommandLine& line, Options& options) {
             return {};
         };
     };
-    line.one(group, "--config", "FILE", "A configuration document applied at start",
+    line.one(group, "--config", "FILE",
+             "A configuration document, applied at start when the store is empty or the file has "
+             "changed",
              text_into(options.config_file));
+    line.toggle(group, "--config-always", "Apply --config at each start",
+                [&](const std::string&) -> Result<void> {
+                    options.config_always = true;
+                    return {};
+                });
     line.list(
         group, "--resolver", "ADDR",
         "A DNS server for backends' names: ADDR or ADDR:PORT; repeatable, asked in turn",
@@ -305,8 +303,13 @@ void describe_process(CommandLine& line, Options& options) {
             return assign(options.resolvers, text, "--resolver", &parse_resolver);
         },
         "those of resolv.conf");
-    line.one(group, "--store", "URL", "Where configuration lives; memory: is the only store yet",
-             &parse_store, "memory:");
+    line.one(
+        group, "--store", "URL",
+        "Where configuration lives: sqlite:PATH, or memory: for as long as the process",
+        [&](const std::string& text) {
+            return assign(options.store, text, "--store", &parse_store);
+        },
+        "sqlite:penstock.db");
     line.one(
         group, "--log-level", "LEVEL", "debug, info, warn, error or off",
         [&](const std::string& text) {
@@ -326,17 +329,12 @@ void describe_process(CommandLine& line, Options& options) {
     line.one(group, "--pid-file", "FILE", "Write the process id here", text_into(options.pid_file));
 }
 
-std::string random_node_name() {
-    Random random;
-    return fmt::format("penstock-{:08x}", random.next() & 0xffffffff);
-}
-
 }  // namespace
 
 Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv) {
     Options options;
     options.admin = *net::Address::parse("127.0.0.1", 9080);
-    options.proxy.node_name = random_node_name();
+    options.proxy.node_name.clear();
     CommandLine line;
     describe_listening(line, options);
     describe_threads(line, options);
@@ -348,6 +346,8 @@ Result<std::variant<Options, Printout>> parse_options(int argc, const char* cons
     if (!printout) return Failure{printout.error()};
     if (*printout) return std::variant<Options, Printout>(std::move(**printout));
     if (const auto converted = line.convert(); !converted) return Failure{converted.error()};
+    if (options.config_always && !options.config_file)
+        return Failure{Error{"--config-always wants --config"}};
     if (options.proxy.proxy_protocol && options.proxy.trusted_proxies.empty())
         return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
     if (options.http.empty()) options.http = sockets_from_systemd();

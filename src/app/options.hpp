@@ -38,9 +38,11 @@ struct Options {
     std::optional<unsigned> workers;  // empty: one for each CPU that the process may use
     Pinning pinning;
     EngineChoice engine = EngineChoice::automatic;
+    std::string store = "sqlite:penstock.db";
     std::optional<std::string> config_file;
+    bool config_always = false;
     std::vector<net::Address> resolvers;  // none: those of resolv.conf
-    proxy::Settings proxy;
+    proxy::Settings proxy;                // an empty node_name: made of the id that the store keeps
     std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
     std::chrono::milliseconds drain_timeout{30'000};
     LogLevel log_level = LogLevel::info;

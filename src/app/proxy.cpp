@@ -48,16 +48,20 @@ Result<void> Proxy::start() {
     if (options_.pid_file) {
         if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
     }
-    // The configuration file is read, like the sockets bound, with the rights that the process was
-    // started with.
+    // The configuration file is read and the store opened, like the sockets bound, with the rights
+    // that the process was started with.
     const ControlOptions control{
         .engine = *engine,
         .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
         .admin_hosts = options_.admin_hosts,
+        .store = options_.store,
         .config_file = options_.config_file,
+        .config_always = options_.config_always,
         .resolvers = options_.resolvers};
     if (auto started = control_.start(control); !started) return started;
     running_ = true;
+    if (options_.proxy.node_name.empty())
+        options_.proxy.node_name = "penstock-" + control_.node().id;
     if (auto dropped = drop_privileges(options_.user, options_.group); !dropped) return dropped;
     if (auto started = start_workers(*engine, places); !started) return started;
     control_.serve();
@@ -150,7 +154,7 @@ Result<void> Proxy::start_workers(io::Engine engine,
     publisher_.on_backend_gone([this](snapshot::BackendName backend) {
         for (auto& worker : workers_) worker->retire_backend(backend);
     });
-    net::tls::TicketSeed tickets = net::tls::TicketSeed::make(Clock::now());
+    const net::tls::TicketSeed& tickets = control_.node().tickets;
     for (std::size_t i = 0; i < places.size(); ++i) {
         workers_.push_back(std::make_unique<proxy::Worker>(
             proxy::WorkerOptions{.index = static_cast<unsigned>(i),

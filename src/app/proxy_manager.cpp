@@ -2,6 +2,7 @@
 
 #include <penstock/proxy_manager.hpp>
 
+#include "app/option_values.hpp"
 #include "app/options.hpp"
 #include "app/proxy.hpp"
 #include "model/host_pattern.hpp"
@@ -30,6 +31,9 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     }
     if (chosen.workers != 0) options.workers = chosen.workers;
     options.drain_timeout = chosen.drain_timeout;
+    const auto store = app::parse_store(chosen.store);
+    if (!store) return Failure{Error{"not a store: " + chosen.store}};
+    options.store = *store;
     return options;
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <llhttp.h>
 #include <simdjson.h>
+#include <sqlite3.h>
 
 #include "app/options.hpp"
 #include "app/penstock_version.hpp"
@@ -31,10 +32,11 @@ std::string version_text() {
 #endif
     const auto probed = io::probe_uring();
     return fmt::format(
-        "penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}, c-ares {}\nengines: {}\n",
+        "penstock {} ({})\n{}llhttp {}.{}.{}, simdjson {}, fmt {}.{}.{}, c-ares {}, "
+        "SQLite {}\nengines: {}\n",
         PENSTOCK_VERSION, PENSTOCK_COMMIT, uring, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
         LLHTTP_VERSION_PATCH, simdjson_version(), FMT_VERSION / 10'000, FMT_VERSION / 100 % 100,
-        FMT_VERSION % 100, ares_version(nullptr),
+        FMT_VERSION % 100, ares_version(nullptr), sqlite3_libversion(),
         probed ? "uring, epoll" : "epoll (no uring: " + probed.error().message + ")");
 }
 

@@ -40,6 +40,13 @@ CertificatePtr check_certificate(model::Draft<CertificateConfig>& draft, std::ti
 CertificatePtr check_ssl(const RouteConfig& route, std::string_view base, std::time_t now,
                          model::FieldErrors& errors);
 
+/// The certificate joins those of its domain, in the place of one of the same kind of key; or,
+/// where there is none, all of the domain's go.
+struct CertificateChange {
+    std::string domain;
+    CertificatePtr certificate;
+};
+
 class Certificates {
   public:
     using Domains = std::map<std::string, CertificateSet, std::less<>>;

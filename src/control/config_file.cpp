@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "control/node_state.hpp"
+#include "control/preconditions.hpp"
 #include "model/route.hpp"
 
 namespace penstock::control {
@@ -40,18 +42,29 @@ ConfigErrors lines_of(const std::string& path, const model::FieldErrors& errors)
     return lines;
 }
 
+bool is_configured(const Configuration& configuration) {
+    return !configuration.routes().empty() || !configuration.certificates().domains().empty();
+}
+
 }  // namespace
 
-Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path,
-                                                      Configuration& configuration) {
+Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, FileUse use,
+                                                      Configuration& configuration, Store& store) {
     const auto text = read_file(path);
     if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
+    const std::string hash = entity_tag(*text);
+    if (use == FileUse::when_new && is_configured(configuration)) {
+        const auto applied = applied_file(store);
+        if (!applied) return Failure{ConfigErrors{applied.error().message}};
+        if (*applied == hash) return std::uint64_t{0};
+    }
     auto document = model::parse_config(*text);
     if (!document)
         return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
     if (!document->errors.empty()) return Failure{lines_of(path, document->errors)};
-    const auto outcome = configuration.replace_all(std::move(document->value.routes),
-                                                   Configuration::Mode::apply_at_once);
+    const auto outcome = configuration.replace_all(
+        std::move(document->value.routes), Configuration::Mode::apply_at_once,
+        {.what = "the configuration file", .by = "--config", .rows = {applied_file_row(hash)}});
     if (outcome) return *outcome;
     const Refusal& refusal = outcome.error();
     if (!refusal.errors.empty()) return Failure{lines_of(path, refusal.errors)};

@@ -62,30 +62,6 @@ Configuration::Configuration(Store& store, snapshot::Publisher& publisher, Contr
     names_.on_change([this](const std::set<std::string>& v_hosts) { return refresh_all(v_hosts); });
 }
 
-Configuration::Outcome Configuration::load() {
-    auto stored = store_.load();
-    if (!stored) {
-        return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
-    }
-    if (auto loaded = load_certificates(); !loaded) return Failure{std::move(loaded.error())};
-    std::vector<RouteChange> changes;
-    for (const RouteConfig& route : *stored) {
-        changes.push_back(change_to(route));
-        if (!route.ssl) continue;
-        model::FieldErrors errors;
-        changes.back().certificate = check_ssl(route, "", net::tls::Certificate::any_time, errors);
-        if (!errors.empty()) {
-            return Failure{Refusal{http::Status::internal_server_error,
-                                   "The store's route is not what was put there.",
-                                   std::move(errors)}};
-        }
-    }
-    take_certificates(changes, {});
-    const std::uint64_t epoch = publish(changes);
-    for (RouteConfig& route : *stored) remember(std::move(route));
-    return epoch;
-}
-
 const RouteConfig* Configuration::find(std::string_view v_host) const {
     const auto at = routes_.find(v_host);
     return at == routes_.end() ? nullptr : &at->second;
@@ -106,7 +82,10 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     RouteChange change = change_to(route);
     change.certificate = std::move(certificate);
     const auto event = difference(find(route.v_host), &route);
-    auto outcome = commit(std::span(&change, 1));
+    std::vector<RowChange> rows;
+    add_rows_of(std::span(&change, 1), rows);
+    auto outcome =
+        commit(std::span(&change, 1), {}, std::move(rows), {"the route " + route.v_host});
     if (!outcome) return outcome;
     forget(route.v_host);
     forget_marks(route.v_host, &route);
@@ -120,7 +99,10 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mod
     if (mode == Mode::check) return std::uint64_t{0};
     const RouteChange change{v_host, nullptr};
     const auto event = difference(find(v_host), nullptr);
-    auto outcome = commit(std::span(&change, 1));
+    std::vector<RowChange> rows;
+    add_rows_of(std::span(&change, 1), rows);
+    auto outcome = commit(std::span(&change, 1), {}, std::move(rows),
+                          {"no route " + change.v_host + " any more"});
     if (!outcome) return outcome;
     forget(change.v_host);
     names_.use(change.v_host, {});
@@ -129,7 +111,8 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mod
     return outcome;
 }
 
-Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> routes, Mode mode) {
+Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> routes, Mode mode,
+                                                  Whole whole) {
     if (auto errors = model::find_conflicts(routes); !errors.empty()) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
@@ -144,32 +127,59 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     if (mode == Mode::apply) {
         if (auto names = unknown_names_of(routes); !names.empty()) return later(std::move(names));
     }
-    std::map<std::string, const RouteConfig*, std::less<>> wanted;
-    for (const auto& [v_host, route] : routes_) wanted[v_host] = nullptr;
-    for (const RouteConfig& route : routes) wanted[route.v_host] = &route;
-    std::vector<RouteChange> changes;
-    for (const auto& [v_host, route] : wanted) {
-        changes.push_back(route == nullptr ? RouteChange{v_host, nullptr} : change_to(*route));
-        if (route != nullptr) changes.back().certificate = std::move(certificates[v_host]);
+    Replacement replacement;
+    replacement.of_routes = std::move(certificates);
+    replacement.rows = std::move(whole.rows);
+    for (const auto& [v_host, route] : routes_) replacement.routes[v_host] = std::nullopt;
+    for (RouteConfig& route : routes) {
+        std::string v_host = route.v_host;
+        replacement.routes[std::move(v_host)] = std::move(route);
     }
-    auto outcome = commit(changes);
+    if (whole.certificates) add_all(*whole.certificates, replacement);
+    return replace(std::move(replacement), {std::move(whole.what), std::move(whole.by)});
+}
+
+/// These are the only uploaded certificates.
+void Configuration::add_all(const std::vector<CheckedCertificate>& certificates,
+                            Replacement& replacement) const {
+    for (const auto& [domain, set] : certificates_.domains()) {
+        replacement.certificates.push_back({domain, nullptr});
+        add_rows_without(domain, replacement.rows);
+    }
+    for (const CheckedCertificate& checked : certificates) {
+        replacement.certificates.push_back({checked.config.domain, checked.certificate});
+        replacement.rows.push_back(row_of(checked.config, checked.certificate->key_kind()));
+    }
+}
+
+Configuration::Outcome Configuration::replace(Replacement replacement, Reason reason) {
+    std::vector<RouteChange> changes;
+    for (const auto& [v_host, route] : replacement.routes) {
+        changes.push_back(route ? change_to(*route) : RouteChange{v_host, nullptr});
+        if (route) changes.back().certificate = std::move(replacement.of_routes[v_host]);
+    }
+    std::vector<Event> events;
+    for (const auto& [v_host, route] : replacement.routes) {
+        if (auto event = difference(find(v_host), route ? &*route : nullptr))
+            events.push_back(std::move(*event));
+    }
+    add_events_of(replacement.certificates, events);
+    add_rows_of(changes, replacement.rows);
+    auto outcome =
+        commit(changes, replacement.certificates, std::move(replacement.rows), std::move(reason));
     if (!outcome) return outcome;
-    for (const auto& [v_host, route] : wanted) forget_marks(v_host, route);
-    const Routes before = std::exchange(routes_, {});
-    hosts_.clear();
-    ids_.clear();
-    for (RouteConfig& route : routes) remember(std::move(route));
+    for (const auto& [v_host, route] : replacement.routes) {
+        forget(v_host);
+        forget_marks(v_host, route ? &*route : nullptr);
+    }
+    for (auto& [v_host, route] : replacement.routes) {
+        if (route) remember(std::move(*route));
+    }
     // After those that stay: a name that moves from one route to another keeps its addresses.
     for (const RouteChange& change : changes) {
         if (change.config == nullptr) names_.use(change.v_host, {});
     }
-    for (const auto& [v_host, route] : before) {
-        if (!routes_.contains(v_host)) tell(difference(&route, nullptr));
-    }
-    for (const auto& [v_host, route] : routes_) {
-        const auto old = before.find(v_host);
-        tell(difference(old == before.end() ? nullptr : &old->second, &route));
-    }
+    for (const Event& event : events) tell(event);
     return outcome;
 }
 
@@ -184,17 +194,20 @@ Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
     const auto set = [&](bool marked) {
         if (marked)
             maintenance_[v_host].insert(authority);
-        else if (Marks& marks = maintenance_[v_host]; marks.erase(authority) > 0 && marks.empty())
-            maintenance_.erase(v_host);
+        else
+            maintenance_[v_host].erase(authority);
     };
     set(on);
     const auto were_alive = alive_addresses(v_host, backend);
     const RouteChange change = change_to(*find(v_host));
-    auto outcome = commit(std::span(&change, 1));
-    if (!outcome) {
-        set(!on);
-        return outcome;
-    }
+    std::vector<RowChange> rows;
+    add_rows_of(std::span(&change, 1), rows);
+    auto outcome =
+        commit(std::span(&change, 1), {}, std::move(rows),
+               {fmt::format("{} of {} {} maintenance", authority, v_host, on ? "into" : "out of")});
+    if (!outcome) set(!on);
+    forget_marks(v_host, find(v_host));  // a set that is empty now
+    if (!outcome) return outcome;
     const snapshot::Route& route = *published(v_host);
     for (const snapshot::Upstream& upstream : route.upstreams) {
         if (upstream.authority != authority) continue;
@@ -238,20 +251,23 @@ bool Configuration::revive(const std::string& v_host, const Backend& backend) {
     return revived;
 }
 
+/// Of the vHost's marks those that `route` has a backend for.
+Marks Configuration::marks_left(const std::string& v_host, const RouteConfig* route) const {
+    Marks left;
+    const auto marks = maintenance_.find(v_host);
+    if (marks == maintenance_.end() || route == nullptr) return left;
+    for (const Backend& backend : route->backends) {
+        std::string authority = authority_of(backend);
+        if (marks->second.contains(authority)) left.insert(std::move(authority));
+    }
+    return left;
+}
+
 void Configuration::forget_marks(const std::string& v_host, const RouteConfig* route) {
     const auto marks = maintenance_.find(v_host);
     if (marks == maintenance_.end()) return;
-    Marks kept;
-    if (route != nullptr) {
-        for (const Backend& backend : route->backends) {
-            std::string authority = authority_of(backend);
-            if (marks->second.contains(authority)) kept.insert(std::move(authority));
-        }
-    }
-    if (kept.empty())
-        maintenance_.erase(marks);
-    else
-        marks->second = std::move(kept);
+    marks->second = marks_left(v_host, route);
+    if (marks->second.empty()) maintenance_.erase(marks);
 }
 
 std::uint64_t Configuration::refresh(std::string_view v_host) {
@@ -321,20 +337,6 @@ std::vector<std::string> Configuration::unknown_names_of(
     for (const RouteConfig& route : routes) names.merge(names_in(route));
     std::erase_if(names, [this](const std::string& name) { return names_.knows(name); });
     return {names.begin(), names.end()};
-}
-
-Configuration::Outcome Configuration::commit(std::span<const RouteChange> changes,
-                                             std::span<const CertificateChange> certificates) {
-    if (!publisher_.has_room(changes.size())) {
-        return Failure{Refusal{http::Status::service_unavailable,
-                               "Requests under way hold too many old versions of routes.",
-                               {}}};
-    }
-    if (const auto committed = store_.commit(changes, certificates); !committed) {
-        return Failure{Refusal{http::Status::insufficient_storage, committed.error().message, {}}};
-    }
-    take_certificates(changes, certificates);
-    return publish(changes);
 }
 
 std::uint64_t Configuration::publish(std::span<const RouteChange> changes) {

@@ -22,6 +22,7 @@
 #include "control/event_bus.hpp"
 #include "control/names.hpp"
 #include "control/store/store.hpp"
+#include "control/stored_rows.hpp"
 #include "http/status.hpp"
 #include "model/field_error.hpp"
 #include "snapshot/publisher.hpp"
@@ -39,6 +40,12 @@ struct Refusal {
     std::vector<std::string> unknown_names{};
 };
 
+/// A certificate that has passed check_certificate(), and what it was made of.
+struct CheckedCertificate {
+    CertificateConfig config;
+    CertificatePtr certificate;
+};
+
 class Configuration {
   public:
     /// Check: everything but the change itself (?dryRun=true). Apply at once: though names have
@@ -46,6 +53,8 @@ class Configuration {
     enum class Mode { apply, apply_at_once, check };
     /// The epoch of the publication; 0 where nothing was published.
     using Outcome = Result<std::uint64_t, Refusal>;
+    /// By whom a change is unless somebody else is named.
+    static constexpr const char* administrator = "admin";
     using Routes = std::map<std::string, RouteConfig, std::less<>>;
 
     /// What has been created, changed and deleted goes to `events`, when it is in force.
@@ -66,8 +75,19 @@ class Configuration {
     Outcome put(RouteConfig route, Mode mode = Mode::apply);
     /// The vHost exists.
     Outcome remove(const std::string& v_host, Mode mode = Mode::apply);
+    /// What comes with all routes in one change.
+    struct Whole {
+        /// The only ones that were uploaded; nothing: those there are stay.
+        std::optional<std::vector<CheckedCertificate>> certificates{};
+        std::string what = "the whole configuration";
+        std::string by = administrator;
+        std::vector<RowChange> rows{};  // of the node, stored with it
+    };
     /// Makes these the only routes, in one publication. They come from model::parse_config().
-    Outcome replace_all(std::vector<RouteConfig> routes, Mode mode = Mode::apply);
+    Outcome replace_all(std::vector<RouteConfig> routes, Mode mode = Mode::apply) {
+        return replace_all(std::move(routes), mode, Whole());
+    }
+    Outcome replace_all(std::vector<RouteConfig> routes, Mode mode, Whole whole);
     /// Takes a backend of a route out of use, or back into it (POST and DELETE .../dead). Both
     /// exist. Back into it also revives one that requests found dead.
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
@@ -110,21 +130,42 @@ class Configuration {
 
   private:
     using Holders = std::unordered_map<std::string, std::string>;  // to the vHost that has it
-    /// The host:port of what is in maintenance: an id that moves elsewhere starts without a mark.
-    using Marks = std::set<std::string>;
+    /// Several routes and certificates that change in one publication.
+    struct Replacement {
+        std::map<std::string, std::optional<RouteConfig>, std::less<>> routes;  // empty: it goes
+        std::map<std::string, CertificatePtr, std::less<>> of_routes;  // of their `ssl`, by vHost
+        std::vector<CertificateChange> certificates;
+        std::vector<RowChange> rows;  // to be stored beside those of routes
+    };
+    /// For the list of revisions.
+    struct Reason {
+        std::string what;
+        std::string by = administrator;
+    };
 
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
     std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
     Result<void, Refusal> load_certificates();
+    Result<void, Refusal> load_marks();
     Outcome commit(std::span<const snapshot::RouteChange> changes,
-                   std::span<const CertificateChange> certificates = {});
+                   std::span<const CertificateChange> certificates, std::vector<RowChange> rows,
+                   Reason reason);
+    void add_rows_of(std::span<const snapshot::RouteChange> changes,
+                     std::vector<RowChange>& rows) const;
+    void add_rows_without(const std::string& domain, std::vector<RowChange>& rows) const;
+    void add_all(const std::vector<CheckedCertificate>& certificates,
+                 Replacement& replacement) const;
+    void add_events_of(std::span<const CertificateChange> changes,
+                       std::vector<Event>& events) const;
+    Outcome replace(Replacement replacement, Reason reason);
     void take_certificates(std::span<const snapshot::RouteChange> routes,
                            std::span<const CertificateChange> certificates);
     std::uint64_t publish(std::span<const snapshot::RouteChange> changes);
     /// A mark goes with its backend: forgets those of the vHost that `route` has no backend for.
     void forget_marks(const std::string& v_host, const RouteConfig* route);
+    Marks marks_left(const std::string& v_host, const RouteConfig* route) const;
     std::set<std::string> alive_addresses(const std::string& v_host, const Backend& backend) const;
     bool revive(const std::string& v_host, const Backend& backend);
     void tell(const std::optional<Event>& event);
@@ -139,7 +180,8 @@ class Configuration {
     Certificates certificates_;
     Holders hosts_;  // vHosts and aliases
     Holders ids_;
-    std::map<std::string, Marks> maintenance_;  // by vHost
+    std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one
+    std::uint64_t last_revision_ = 0;
     RoutePublished route_published_;
 };
 

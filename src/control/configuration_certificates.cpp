@@ -2,10 +2,7 @@
 #include <ctime>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/assert.hpp"
-#include "base/log.hpp"
 #include "control/configuration.hpp"
 
 namespace penstock::control {
@@ -26,39 +23,14 @@ E event_of(const std::string& domain, const Certificate& certificate) {
 
 }  // namespace
 
-/// A restart serves what it served before, be it expired by now: better warned of by clients than
-/// refused to them.
-Result<void, Refusal> Configuration::load_certificates() {
-    auto stored = store_.load_certificates();
-    if (!stored) {
-        return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
-    }
-    for (CertificateConfig& config : *stored) {
-        model::Draft<CertificateConfig> draft{std::move(config), {}};
-        auto certificate = check_certificate(draft, Certificate::any_time);
-        if (certificate == nullptr) {
-            return Failure{
-                Refusal{http::Status::internal_server_error,
-                        fmt::format("The store's certificate for \"{}\" is not what was put there.",
-                                    draft.value.domain),
-                        std::move(draft.errors)}};
-        }
-        if (certificate->not_after() < std::time(nullptr)) {
-            log(LogLevel::warn, "a certificate has expired",
-                {{"domain", draft.value.domain}, {"fingerprint", certificate->fingerprint()}});
-        }
-        certificates_.put(draft.value.domain, std::move(certificate));
-    }
-    return {};
-}
-
 Configuration::Outcome Configuration::put_certificate(const CertificateConfig& config,
                                                       CertificatePtr certificate, Mode mode) {
     if (mode == Mode::check) return std::uint64_t{0};
     const CertificateSet* others = certificates_.find(config.domain);
     const bool replaces = others != nullptr && others->has(certificate->key_kind());
-    const CertificateChange change{config.domain, &config, certificate};
-    auto outcome = commit({}, std::span(&change, 1));
+    const CertificateChange change{config.domain, certificate};
+    auto outcome = commit({}, std::span(&change, 1), {row_of(config, certificate->key_kind())},
+                          {"the certificate for " + config.domain});
     if (!outcome) return outcome;
     if (replaces)
         events_.publish(event_of<CertificateChanged>(config.domain, *certificate));
@@ -71,14 +43,58 @@ Configuration::Outcome Configuration::remove_certificates(const std::string& dom
     PENSTOCK_ASSERT(certificates_.find(domain) != nullptr);
     if (mode == Mode::check) return std::uint64_t{0};
     const CertificateSet gone = *certificates_.find(domain);
-    const CertificateChange change{domain, nullptr, nullptr};
-    auto outcome = commit({}, std::span(&change, 1));
+    const CertificateChange change{domain, nullptr};
+    std::vector<RowChange> rows;
+    add_rows_without(domain, rows);
+    auto outcome = commit({}, std::span(&change, 1), std::move(rows),
+                          {"no certificates for " + domain + " any more"});
     if (!outcome) return outcome;
     for (const CertificatePtr& certificate : gone.by_kind) {
         if (certificate != nullptr)
             events_.publish(event_of<CertificateDeleted>(domain, *certificate));
     }
     return outcome;
+}
+
+/// What there is to tell when these changes are made, in turn.
+void Configuration::add_events_of(std::span<const CertificateChange> changes,
+                                  std::vector<Event>& events) const {
+    std::map<std::string, CertificateSet> after;
+    for (const CertificateChange& change : changes) {
+        const CertificateSet* const before = certificates_.find(change.domain);
+        CertificateSet& set =
+            after.emplace(change.domain, before == nullptr ? CertificateSet() : *before)
+                .first->second;
+        if (change.certificate == nullptr)
+            set = {};
+        else
+            set.of(change.certificate->key_kind()) = change.certificate;
+    }
+    for (const auto& [domain, set] : after) {
+        const CertificateSet* const before = certificates_.find(domain);
+        for (std::size_t kind = 0; kind < set.by_kind.size(); ++kind) {
+            const CertificatePtr& now = set.by_kind[kind];
+            const CertificatePtr old = before == nullptr ? nullptr : before->by_kind[kind];
+            if (old == nullptr && now != nullptr)
+                events.emplace_back(event_of<CertificateCreated>(domain, *now));
+            else if (old != nullptr && now == nullptr)
+                events.emplace_back(event_of<CertificateDeleted>(domain, *old));
+            else if (old != nullptr && old->id() != now->id())
+                events.emplace_back(event_of<CertificateChanged>(domain, *now));
+        }
+    }
+}
+
+/// The rows of what the domain has go.
+void Configuration::add_rows_without(const std::string& domain,
+                                     std::vector<RowChange>& rows) const {
+    const CertificateSet* const set = certificates_.find(domain);
+    if (set == nullptr) return;
+    for (const CertificatePtr& certificate : set->by_kind) {
+        if (certificate == nullptr) continue;
+        rows.push_back({RowKind::certificate, certificate_row_id(domain, certificate->key_kind()),
+                        std::nullopt});
+    }
 }
 
 CertificatePtr Configuration::certificate_for(const RouteConfig& route, std::string_view base,
@@ -99,7 +115,7 @@ void Configuration::take_certificates(std::span<const snapshot::RouteChange> rou
         if (change.config != nullptr) certificates_.set_route(*change.config, change.certificate);
     }
     for (const CertificateChange& change : certificates) {
-        if (change.config == nullptr)
+        if (change.certificate == nullptr)
             certificates_.remove(change.domain);
         else
             certificates_.put(change.domain, change.certificate);

@@ -55,6 +55,7 @@ namespace {
 /// of write.
 struct Sink {
     std::string& out;
+    Secrets secrets = Secrets::left_out;
 };
 
 void write(Sink sink, const std::string& text) {
@@ -106,22 +107,25 @@ void write(Sink sink, const std::vector<T>& items) {
 template <class T>
 void write(Sink sink, const std::map<std::string, T>& members) {
     JsonObject object(sink.out);
-    for (const auto& [name, value] : members) write(Sink{object.key(name)}, value);
+    for (const auto& [name, value] : members) write(Sink{object.key(name), sink.secrets}, value);
 }
 
 class ObjectWriter {
   public:
-    explicit ObjectWriter(Sink sink) : object_(sink.out) {}
+    explicit ObjectWriter(Sink sink) : object_(sink.out), secrets_(sink.secrets) {}
 
     template <class T>
     void operator()(std::string_view name, const T& value) {
-        write(Sink{object_.key(name)}, value);
+        write(Sink{object_.key(name), secrets_}, value);
     }
     template <class T>
-    void secret(std::string_view, const T&) {}
+    void secret(std::string_view name, const T& value) {
+        if (secrets_ == Secrets::included) (*this)(name, value);
+    }
 
   private:
     JsonObject object_;
+    Secrets secrets_;
 };
 
 struct BackendsWithStatus {
@@ -178,6 +182,14 @@ void write_route(std::string& out, const RouteConfig& route,
                  std::span<const BackendStatus> statuses) {
     RouteWriter writer(Sink{out}, statuses);
     visit_fields(route, writer);
+}
+
+void write_configured(std::string& out, const RouteConfig& route, Secrets secrets) {
+    write(Sink{out, secrets}, route);
+}
+
+void write_configured(std::string& out, const CertificateConfig& certificate, Secrets secrets) {
+    write(Sink{out, secrets}, certificate);
 }
 
 }  // namespace penstock::model

@@ -1,7 +1,7 @@
 // JSON out: configuration values as the API gives them, keys in the order of SPEC section 3.
 //
 // Any thread; appends to a string the caller owns. Strings are escaped as RFC 8259 section 7 asks,
-// UTF-8 passes as it is. Keys, tokens and hashes are write-only and never leave through here.
+// UTF-8 passes as it is. Keys, tokens and hashes are write-only: they leave for the store alone.
 #pragma once
 
 #include <optional>
@@ -46,5 +46,12 @@ void write_backend(std::string& out, const Backend& backend, const BackendStatus
 /// `statuses`: by place in the route's backends; empty: all are alive.
 void write_route(std::string& out, const RouteConfig& route,
                  std::span<const BackendStatus> statuses = {});
+
+/// Secrets are for the store, never for an answer.
+enum class Secrets : bool { left_out, included };
+
+/// As they are configured, without run-time state.
+void write_configured(std::string& out, const RouteConfig& route, Secrets secrets);
+void write_configured(std::string& out, const CertificateConfig& certificate, Secrets secrets);
 
 }  // namespace penstock::model

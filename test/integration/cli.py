@@ -70,7 +70,7 @@ def refused(t, flags, culprit):
 
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
     ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
-    ["--admin-token-file", "f"], ["--store", "sqlite:penstock.db"], ["--access-log", "-"],
+    ["--admin-token-file", "f"], ["--store", "etcd:http://127.0.0.1:2379"], ["--access-log", "-"],
     ["--otlp", "http://127.0.0.1:1"],
     ["check", "file.json"]]])
 def not_built(t, flags):

@@ -32,9 +32,9 @@ def binary():
 
 
 def environment(extra=None):
-    """This process's environment without its own PENSTOCK_*, which would be flags to the program."""
+    """This process's environment without its own PENSTOCK_*, which would be flags to the program; no store is made here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-    return kept | (extra or {})
+    return kept | {"PENSTOCK_STORE": "memory:"} | (extra or {})
 
 
 @dataclass

@@ -1,42 +1,80 @@
 // Store: where the configuration lives when the process does not.
 //
-// Control thread only. A change is answered after commit() has returned: what it promised to keep
-// must then survive kill -9 and power loss, as far as the kind of store can.
+// Control thread only. To a store everything is rows: a kind, an id and a text, which stored_rows
+// makes and reads. A change is answered after commit() has returned: what it promised to keep must
+// then survive kill -9 and power loss, as far as the kind of store can. commit() with a revision
+// also keeps how to undo it, for the last kept_revisions.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <penstock/config.hpp>
 #include <penstock/result.hpp>
-
-#include "snapshot/certificates.hpp"
-#include "snapshot/publisher.hpp"
 
 namespace penstock::control {
 
-/// The certificate joins those of its domain, in the place of one of the same kind of key; or,
-/// where `config` is null, all of the domain's go.
-struct CertificateChange {
-    std::string domain;
-    const CertificateConfig* config = nullptr;
-    snapshot::CertificatePtr certificate;  // what `config` says, checked
+enum class RowKind : std::uint8_t {
+    route,        ///< by vHost: JSON, secrets included
+    certificate,  ///< by domain and kind of key: JSON, the key included
+    maintenance,  ///< by vHost: a JSON array of host:port
+    node,         ///< what this process keeps for itself: no part of the configuration
+};
+
+constexpr std::string_view name_of(RowKind kind) noexcept {
+    constexpr std::string_view names[] = {"route", "certificate", "maintenance", "node"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
+struct Row {
+    std::string id;
+    std::string value;
+
+    bool operator==(const Row&) const = default;
+};
+
+/// The row becomes `value`, or goes where there is none.
+struct RowChange {
+    RowKind kind = RowKind::route;
+    std::string id;
+    std::optional<std::string> value;
+
+    bool operator==(const RowChange&) const = default;
+};
+
+/// One change of the configuration, for those who ask later.
+struct Revision {
+    std::uint64_t number = 0;   ///< from 1, one more each time
+    std::uint64_t unix_ms = 0;  ///< when
+    std::string what;
+    std::string by;
+
+    bool operator==(const Revision&) const = default;
 };
 
 class Store {
   public:
+    static constexpr std::uint64_t kept_revisions = 100;
+
     virtual ~Store() = default;
 
-    /// Every route as last committed.
-    virtual Result<std::vector<RouteConfig>> load() = 0;
+    /// Every row of a kind as last committed, by id.
+    virtual Result<std::vector<Row>> rows(RowKind kind) = 0;
 
-    /// Every certificate outside routes as last committed, with its key.
-    virtual Result<std::vector<CertificateConfig>> load_certificates() = 0;
+    /// The last of them, oldest first.
+    virtual Result<std::vector<Revision>> revisions() = 0;
 
-    /// All of the changes or none.
-    virtual Result<void> commit(std::span<const snapshot::RouteChange> routes,
-                                std::span<const CertificateChange> certificates) = 0;
+    /// What takes every row back to where it was right after that revision, which is one of
+    /// revisions().
+    virtual Result<std::vector<RowChange>> changes_back_to(std::uint64_t number) = 0;
+
+    /// All of the changes or none; in turn, where several are of one row. `revision`: null for what
+    /// is no change of the configuration, else numbered one after the last.
+    virtual Result<void> commit(std::span<const RowChange> changes, const Revision* revision) = 0;
 };
 
 }  // namespace penstock::control

@@ -30,6 +30,13 @@ void derive(std::span<const unsigned char> secret, std::string_view label,
     OPENSSL_cleanse(whole.data(), whole.size());
 }
 
+std::array<unsigned char, TicketSeed::size> next_secret(
+    std::span<const unsigned char, TicketSeed::size> secret) noexcept {
+    std::array<unsigned char, TicketSeed::size> next;
+    derive(secret, "next", next);
+    return next;
+}
+
 }  // namespace
 
 TicketSeed TicketSeed::make(TimePoint now) {
@@ -37,6 +44,15 @@ TicketSeed TicketSeed::make(TimePoint now) {
     const int made = RAND_bytes(seed.secret.data(), static_cast<int>(seed.secret.size()));
     PENSTOCK_ASSERT(made == 1);
     seed.since = now;
+    return seed;
+}
+
+TicketSeed TicketSeed::at(TimePoint now) const noexcept {
+    TicketSeed seed = *this;
+    for (int steps = 0; now - seed.since >= 2 * TicketKeys::period && steps < most_steps; ++steps) {
+        seed.secret = next_secret(seed.secret);
+        seed.since += TicketKeys::period;
+    }
     return seed;
 }
 
@@ -59,10 +75,7 @@ void TicketKeys::derive_current() noexcept {
 
 void TicketKeys::advance_to(TimePoint now) noexcept {
     for (int steps = 0; now - since_ >= period && steps < most_steps; ++steps) {
-        std::array<unsigned char, TicketSeed::size> next;
-        derive(secret_, "next", next);
-        secret_ = next;
-        OPENSSL_cleanse(next.data(), next.size());
+        secret_ = next_secret(secret_);
         since_ += period;
         previous_ = current_;
         derive_current();

@@ -24,6 +24,9 @@ struct TicketSeed {
 
     /// Out of OpenSSL's generator.
     static TicketSeed make(TimePoint now);
+    /// The same keys from that moment on, with the secret of the earliest period whose tickets are
+    /// still good: what to keep over a restart.
+    TicketSeed at(TimePoint now) const noexcept;
 };
 
 class TicketKeys {

@@ -127,8 +127,7 @@ TEST_CASE("without flags everything is at SPEC's defaults", "[app]") {
     CHECK(given.proxy.response_timeout == 60s);
     CHECK(given.drain_timeout == 30s);
     CHECK(given.log_level == LogLevel::info);
-    CHECK(given.proxy.node_name.size() == std::string_view("penstock-01234567").size());
-    CHECK(given.proxy.node_name != options({}).proxy.node_name);
+    CHECK(given.proxy.node_name.empty());  // the store's
 }
 
 TEST_CASE("listeners for TLS, and the port that their clients know, reach their options", "[app]") {
@@ -165,6 +164,11 @@ TEST_CASE("flags of threads and the process reach their options", "[app]") {
     CHECK(given.workers == 3);
     CHECK(std::holds_alternative<PinOff>(given.pinning));
     CHECK(given.engine == EngineChoice::epoll);
+    CHECK(given.store == "memory:");
+    CHECK(options({"--store=sqlite:a/b.db"}).store == "sqlite:a/b.db");
+    CHECK(options({}).store == "sqlite:penstock.db");
+    CHECK(options({"--config=c", "--config-always"}).config_always);
+    CHECK(names(error({"--config-always"}), "--config"));
     CHECK(given.config_file == "c.json");
     CHECK(given.log_level == LogLevel::warn);
     CHECK(given.log_format == LogFormat::json);
@@ -233,7 +237,9 @@ TEST_CASE("a bad value is refused in one line that names its flag", "[app]") {
                                                                {"--workers", "-1"},
                                                                {"--workers", "many"},
                                                                {"--io", "kqueue"},
-                                                               {"--store", "sqlite:x.db"},
+                                                               {"--store", "etcd:x"},
+                                                               {"--store", "sqlite:"},
+                                                               {"--store", "memory:x"},
                                                                {"--max-connections", "0"},
                                                                {"--max-per-address", "x"},
                                                                {"--min-rate", "fast"},
@@ -285,16 +291,15 @@ TEST_CASE("what is not built yet is refused by name, on the command line and in 
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
-    CHECK(names(error({"--config-always"}), "--config-always is not supported yet"));
     CHECK(names(error({"check", "f.json"}), "not supported yet"));
     CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
     const Environment token("PENSTOCK_ADMIN_TOKEN_FILE", "f");
     CHECK(names(error({}), "--admin-token-file is not supported yet"));
 }
 
-TEST_CASE("a switch that is not built yet is refused from the environment too", "[app]") {
+TEST_CASE("a switch can stand in the environment", "[app]") {
     const Environment always("PENSTOCK_CONFIG_ALWAYS", "1");
-    CHECK(names(error({}), "--config-always is not supported yet"));
+    CHECK(options({"--config", "c.json"}).config_always);
 }
 
 TEST_CASE("PROXY headers are taken from trusted proxies, so there must be some", "[app]") {

@@ -117,12 +117,13 @@ TEST_CASE_METHOD(Fixture, "at start everything stored is served, be it expired",
     const auto key = MadeKey::ec();
     const CertificateWish old{.until = std::time(nullptr) - 60};
     const Pair pair{net::tls::issue(key, old).pem(), key.pem()};
-    store.stored_certificates = {{"a.example", pair.cert, pair.key, {}}};
+    store.hold(row_of(CertificateConfig{"a.example", pair.cert, pair.key, {}},
+                      net::tls::Certificate::KeyKind::ecdsa));
     RouteConfig route;
     route.v_host = "*";
     route.id = "any";
     route.ssl = SslConfig{pair.cert, pair.key};
-    store.stored = {route};
+    store.hold(row_of(route));
     REQUIRE(configuration.load().has_value());
     CHECK(given("a.example") != "none");
     CHECK(given("other.test") != "none");

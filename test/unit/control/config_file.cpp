@@ -21,7 +21,7 @@ struct Fixture : ApiFixture {
 
     ConfigErrors errors_of(std::string_view text) {
         std::ofstream(path, std::ios::binary) << text;
-        const auto outcome = apply_config_file(path, configuration);
+        const auto outcome = apply_config_file(path, FileUse::always, configuration, store);
         return outcome ? ConfigErrors{} : outcome.error();
     }
 
@@ -56,10 +56,11 @@ TEST_CASE_METHOD(Fixture, "a bad document changes nothing and says what is wrong
 }
 
 TEST_CASE_METHOD(Fixture, "a file that cannot be read is named", "[control]") {
-    const auto missing = apply_config_file("/nowhere/x.json", configuration);
+    const auto missing =
+        apply_config_file("/nowhere/x.json", FileUse::always, configuration, store);
     REQUIRE_FALSE(missing.has_value());
     CHECK(missing.error() == ConfigErrors{"/nowhere/x.json: No such file or directory"});
-    const auto folder = apply_config_file("/tmp", configuration);
+    const auto folder = apply_config_file("/tmp", FileUse::always, configuration, store);
     REQUIRE_FALSE(folder.has_value());
     CHECK(folder.error() == ConfigErrors{"/tmp: Is a directory"});
 }

@@ -116,7 +116,7 @@ TEST_CASE_METHOD(Fixture, "routes that contradict each other replace nothing", "
 }
 
 TEST_CASE_METHOD(Fixture, "what the store holds is served from the start", "[control]") {
-    store.stored = {route("a.example", "a", {"b.example"})};
+    store.hold(row_of(route("a.example", "a", {"b.example"})));
     REQUIRE(configuration.load());
     CHECK(store.commits == 0);
     CHECK(served("b.example") == "a.example");

@@ -95,7 +95,7 @@ TEST_CASE_METHOD(Fixture, "what does not happen is not told", "[control]") {
 }
 
 TEST_CASE_METHOD(Fixture, "what the store holds at the start is no news", "[control]") {
-    store.stored = {route("a.example", "a")};
+    store.hold(row_of(route("a.example", "a")));
     REQUIRE(configuration.load());
     CHECK(news().empty());
 }

@@ -9,34 +9,32 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "control/api.hpp"
-#include "control/store/store.hpp"
+#include "control/store/memory.hpp"
+#include "control/stored_rows.hpp"
 #include "model/json_document.hpp"
 
 namespace penstock::control {
 
 /// Remembers what was committed, and refuses where told to.
-class TestStore final : public Store {
+class TestStore final : public MemoryStore {
   public:
-    Result<std::vector<RouteConfig>> load() override { return stored; }
-    Result<std::vector<CertificateConfig>> load_certificates() override {
-        return stored_certificates;
-    }
-    Result<void> commit(std::span<const snapshot::RouteChange> changes,
-                        std::span<const CertificateChange> certificates) override {
+    Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override {
         if (!failure.empty()) return Failure{Error{failure}};
         ++commits;
         last_commit.clear();
-        for (const auto& change : certificates) {
-            if (change.config != nullptr) last_key = change.config->key;
+        for (const RowChange& change : changes) {
+            if (change.kind == RowKind::route)
+                last_commit.emplace_back(change.id, change.value.has_value());
+            if (change.kind == RowKind::certificate && change.value)
+                last_key = read_certificate_row({change.id, *change.value})->key;
         }
-        for (const auto& change : changes) {
-            last_commit.emplace_back(change.v_host, change.config != nullptr);
-        }
-        return {};
+        return MemoryStore::commit(changes, revision);
+    }
+    /// As if it had been there before.
+    void hold(const RowChange& row) {
+        REQUIRE(MemoryStore::commit(std::span(&row, 1), nullptr).has_value());
     }
 
-    std::vector<RouteConfig> stored;
-    std::vector<CertificateConfig> stored_certificates;
     std::string last_key;  // of a certificate
     std::string failure;
     int commits = 0;

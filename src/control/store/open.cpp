@@ -1,0 +1,50 @@
+#include "control/store/open.hpp"
+
+#include <array>
+#include <string>
+
+#include "base/assert.hpp"
+#include "control/store/memory.hpp"
+#include "control/store/sqlite.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+struct Kind {
+    std::string_view prefix;
+    bool wants_rest;  // something after the prefix
+    Result<std::unique_ptr<Store>> (*open)(const std::string& rest);
+};
+
+constexpr std::array kinds{
+    Kind{"sqlite:", true, [](const std::string& path) { return SqliteStore::open(path); }},
+    Kind{"memory:", false,
+         [](const std::string&) -> Result<std::unique_ptr<Store>> {
+             return std::unique_ptr<Store>(std::make_unique<MemoryStore>());
+         }},
+};
+
+const Kind* kind_of(std::string_view url) noexcept {
+    for (const Kind& kind : kinds) {
+        const bool has_rest = url.size() > kind.prefix.size();
+        if (url.starts_with(kind.prefix) && has_rest == kind.wants_rest) return &kind;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+Result<void> check_store_url(std::string_view url) {
+    if (kind_of(url) != nullptr) return {};
+    if (url.starts_with("etcd:")) return Failure{Error{"not supported yet; sqlite:PATH is"}};
+    return Failure{Error{"sqlite:PATH or memory: is wanted"}};
+}
+
+Result<std::unique_ptr<Store>> open_store(std::string_view url) {
+    const Kind* const kind = kind_of(url);
+    PENSTOCK_ASSERT(kind != nullptr);
+    return kind->open(std::string(url.substr(kind->prefix.size())));
+}
+
+}  // namespace penstock::control
