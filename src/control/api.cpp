@@ -41,9 +41,14 @@ std::optional<ApiResponse> refuse_media_type(const ApiRequest& request) {
 
 }  // namespace
 
-ApiResponse Api::body_too_large() {
-    return problem(Status::content_too_large,
-                   fmt::format("A body has at most {} bytes.", most_body));
+std::size_t Api::most_body(std::string_view method, std::string_view target) noexcept {
+    constexpr std::size_t mebibyte = 1024 * 1024;
+    const std::string_view path = target.substr(0, target.find('?'));
+    return method == "PUT" && path == "/api/v1/config" ? 64 * mebibyte : mebibyte;
+}
+
+ApiResponse Api::body_too_large(std::size_t most) {
+    return problem(Status::content_too_large, fmt::format("A body has at most {} bytes.", most));
 }
 
 ApiResponse Api::handle(const ApiRequest& request) {
@@ -55,7 +60,8 @@ ApiResponse Api::handle(const ApiRequest& request) {
     const RouteMatch& match = std::get<RouteMatch>(found);
 
     if (has_body(request.method)) {
-        if (request.body.size() > most_body) return body_too_large();
+        const std::size_t most = most_body(request.method, request.target);
+        if (request.body.size() > most) return body_too_large(most);
         if (auto refusal = refuse_media_type(request)) return *refusal;
     }
     const auto query =

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "control/access.hpp"
@@ -15,8 +16,8 @@ namespace penstock::control {
 
 class Api {
   public:
-    /// Of a request's body, in bytes.
-    static constexpr std::size_t most_body = 1024 * 1024;
+    /// Of a request's body, in bytes: 64 MiB for PUT /api/v1/config, else 1 MiB.
+    static std::size_t most_body(std::string_view method, std::string_view target) noexcept;
 
     Api(Configuration& configuration, AccessRules access)
         : configuration_(configuration), access_(std::move(access)) {}
@@ -24,8 +25,8 @@ class Api {
     /// Checks access, finds the endpoint, checks body and query, calls the handler.
     ApiResponse handle(const ApiRequest& request);
 
-    /// The answer to a body longer than most_body, whose rest need not be read.
-    static ApiResponse body_too_large();
+    /// The answer to a body longer than that, whose rest need not be read.
+    static ApiResponse body_too_large(std::size_t most);
 
     /// What /readyz says: true while workers serve and nothing drains.
     void set_ready(bool ready) noexcept { ready_ = ready; }

@@ -148,14 +148,15 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
 }
 
 io::Task<ApiResponse> ApiServer::respond(MessageReader& reader, const http::RequestHead& request) {
-    if (request.framing.length > Api::most_body) co_return Api::body_too_large();
+    const std::size_t most_body = Api::most_body(request.method_text, request.path);
+    if (request.framing.length > most_body) co_return Api::body_too_large(most_body);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
         const int error = co_await reader.stream().send(&piece, 1, stall_time);
         static_cast<void>(error);  // reading the body will tell
     }
-    const Body body = co_await read_body(reader);
-    if (body.too_large) co_return Api::body_too_large();
+    const Body body = co_await read_body(reader, most_body);
+    if (body.too_large) co_return Api::body_too_large(most_body);
     if (body.result.outcome == ReadOutcome::timed_out) {
         co_return problem(Status::request_timeout, "the request body did not come in time");
     }
@@ -181,13 +182,13 @@ io::Task<ApiResponse> ApiServer::respond(MessageReader& reader, const http::Requ
     co_return response;
 }
 
-io::Task<ApiServer::Body> ApiServer::read_body(MessageReader& reader) {
+io::Task<ApiServer::Body> ApiServer::read_body(MessageReader& reader, std::size_t most) {
     Body body;
     const TimePoint end = ring_.now() + body_time;
     while (!reader.body_ended()) {
         const BodyPiece piece = co_await reader.read_body(std::min(end, ring_.now() + stall_time));
         body.result = piece.result;
-        body.too_large = body.bytes.size() + piece.data.size() > Api::most_body;
+        body.too_large = body.bytes.size() + piece.data.size() > most;
         if (!piece.result.ok() || body.too_large) break;
         body.bytes += piece.data;
     }

@@ -57,7 +57,7 @@ class ApiServer {
     io::Task<bool> serve_one(Connection& connection, io::BlockRef& unread);
     io::Task<ApiResponse> respond(http::h1::MessageReader& reader,
                                   const http::RequestHead& request);
-    io::Task<Body> read_body(http::h1::MessageReader& reader);
+    io::Task<Body> read_body(http::h1::MessageReader& reader, std::size_t most);
     io::Task<bool> send(net::Stream& stream, const ApiResponse& response, bool head_only,
                         bool keep_alive);
 

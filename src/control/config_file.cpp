@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config_document.hpp"
 #include "control/node_state.hpp"
 #include "control/preconditions.hpp"
 #include "model/route.hpp"
@@ -58,13 +59,13 @@ Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, F
         if (!applied) return Failure{ConfigErrors{applied.error().message}};
         if (*applied == hash) return std::uint64_t{0};
     }
-    auto document = model::parse_config(*text);
+    auto document = model::draft_config(*text);
     if (!document)
         return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
-    if (!document->errors.empty()) return Failure{lines_of(path, document->errors)};
-    const auto outcome = configuration.replace_all(
-        std::move(document->value.routes), Configuration::Mode::apply_at_once,
-        {.what = "the configuration file", .by = "--config", .rows = {applied_file_row(hash)}});
+    const auto outcome = apply_document(
+        std::move(*document), configuration, Configuration::Mode::apply_at_once,
+        {.what = "the configuration file", .by = "--config", .rows = {applied_file_row(hash)}},
+        nullptr);
     if (outcome) return *outcome;
     const Refusal& refusal = outcome.error();
     if (!refusal.errors.empty()) return Failure{lines_of(path, refusal.errors)};

@@ -47,13 +47,6 @@ Failure<Refusal> invalid(model::FieldErrors errors) {
     return Failure{Refusal{http::Status::unprocessable_content, "", std::move(errors)}};
 }
 
-/// "Not yet": see Refusal::unknown_names.
-Failure<Refusal> later(std::vector<std::string> unknown_names) {
-    Refusal refusal{http::Status::service_unavailable, "A name has not been looked up yet.", {}};
-    refusal.unknown_names = std::move(unknown_names);
-    return Failure{std::move(refusal)};
-}
-
 }  // namespace
 
 Configuration::Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events,
@@ -65,6 +58,19 @@ Configuration::Configuration(Store& store, snapshot::Publisher& publisher, Contr
 const RouteConfig* Configuration::find(std::string_view v_host) const {
     const auto at = routes_.find(v_host);
     return at == routes_.end() ? nullptr : &at->second;
+}
+
+const RouteConfig* Configuration::find_same(const RouteConfig& draft) const {
+    const auto holder = ids_.find(draft.id);
+    if (holder != ids_.end()) return find(holder->second);
+    const auto v_host = model::canonical_host_pattern(draft.v_host);
+    return draft.id.empty() && v_host ? find(*v_host) : nullptr;
+}
+
+Failure<Refusal> Configuration::later(std::vector<std::string> unknown_names) {
+    Refusal refusal{http::Status::service_unavailable, "A name has not been looked up yet.", {}};
+    refusal.unknown_names = std::move(unknown_names);
+    return Failure{std::move(refusal)};
 }
 
 Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
@@ -135,21 +141,11 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
         std::string v_host = route.v_host;
         replacement.routes[std::move(v_host)] = std::move(route);
     }
-    if (whole.certificates) add_all(*whole.certificates, replacement);
+    if (whole.certificates) {
+        if (auto added = add_all(*whole.certificates, replacement); !added)
+            return Failure{std::move(added.error())};
+    }
     return replace(std::move(replacement), {std::move(whole.what), std::move(whole.by)});
-}
-
-/// These are the only uploaded certificates.
-void Configuration::add_all(const std::vector<CheckedCertificate>& certificates,
-                            Replacement& replacement) const {
-    for (const auto& [domain, set] : certificates_.domains()) {
-        replacement.certificates.push_back({domain, nullptr});
-        add_rows_without(domain, replacement.rows);
-    }
-    for (const CheckedCertificate& checked : certificates) {
-        replacement.certificates.push_back({checked.config.domain, checked.certificate});
-        replacement.rows.push_back(row_of(checked.config, checked.certificate->key_kind()));
-    }
 }
 
 Configuration::Outcome Configuration::replace(Replacement replacement, Reason reason) {
@@ -200,10 +196,8 @@ Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
     set(on);
     const auto were_alive = alive_addresses(v_host, backend);
     const RouteChange change = change_to(*find(v_host));
-    std::vector<RowChange> rows;
-    add_rows_of(std::span(&change, 1), rows);
     auto outcome =
-        commit(std::span(&change, 1), {}, std::move(rows),
+        commit(std::span(&change, 1), {}, {row_of(v_host, marks_left(v_host, find(v_host)))},
                {fmt::format("{} of {} {} maintenance", authority, v_host, on ? "into" : "out of")});
     if (!outcome) set(!on);
     forget_marks(v_host, find(v_host));  // a set that is empty now

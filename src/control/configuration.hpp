@@ -69,6 +69,8 @@ class Configuration {
     const Routes& routes() const noexcept { return routes_; }
     /// Null where there is none of that vHost; valid until the next change.
     const RouteConfig* find(std::string_view v_host) const;
+    /// That of the same id, or where the draft has none, of the same vHost.
+    const RouteConfig* find_same(const RouteConfig& draft) const;
 
     /// Creates the route or replaces the one of the same vHost. It has passed model::check() and
     /// its ids are complete.
@@ -88,6 +90,11 @@ class Configuration {
         return replace_all(std::move(routes), mode, Whole());
     }
     Outcome replace_all(std::vector<RouteConfig> routes, Mode mode, Whole whole);
+    /// Makes everything as it was right after that revision, in one publication, secrets and
+    /// maintenance included; that is a revision of its own.
+    Outcome roll_back(std::uint64_t number, Mode mode = Mode::apply);
+    /// The last changes, oldest first.
+    Result<std::vector<Revision>> revisions() const { return store_.revisions(); }
     /// Takes a backend of a route out of use, or back into it (POST and DELETE .../dead). Both
     /// exist. Back into it also revives one that requests found dead.
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
@@ -96,6 +103,8 @@ class Configuration {
 
     /// Those that were uploaded.
     const Certificates& certificates() const noexcept { return certificates_; }
+    /// What they were made of, as stored, by domain and kind of key.
+    Result<std::vector<CertificateConfig>> certificate_configs() const;
     /// Both come from check_certificate(). The next handshake uses it; connections go on.
     Outcome put_certificate(const CertificateConfig& config, CertificatePtr certificate,
                             Mode mode = Mode::apply);
@@ -155,11 +164,18 @@ class Configuration {
     void add_rows_of(std::span<const snapshot::RouteChange> changes,
                      std::vector<RowChange>& rows) const;
     void add_rows_without(const std::string& domain, std::vector<RowChange>& rows) const;
-    void add_all(const std::vector<CheckedCertificate>& certificates,
-                 Replacement& replacement) const;
+    Result<void, Refusal> add_all(const std::vector<CheckedCertificate>& certificates,
+                                  Replacement& replacement) const;
     void add_events_of(std::span<const CertificateChange> changes,
                        std::vector<Event>& events) const;
     Outcome replace(Replacement replacement, Reason reason);
+    Result<void, Refusal> take_back(const std::vector<RowChange>& changes, Replacement& replacement,
+                                    std::map<std::string, Marks>& marks) const;
+    Result<void, Refusal> take_back_route(const RowChange& change, Replacement& replacement) const;
+    Result<void, Refusal> take_back_certificate(const RowChange& change,
+                                                std::map<std::string, CertificateSet>& after) const;
+    /// "Not yet": see Refusal::unknown_names.
+    static Failure<Refusal> later(std::vector<std::string> unknown_names);
     void take_certificates(std::span<const snapshot::RouteChange> routes,
                            std::span<const CertificateChange> certificates);
     std::uint64_t publish(std::span<const snapshot::RouteChange> changes);

@@ -97,6 +97,30 @@ void Configuration::add_rows_without(const std::string& domain,
     }
 }
 
+/// These are the only ones that were uploaded. What stays as it is needs no row.
+Result<void, Refusal> Configuration::add_all(const std::vector<CheckedCertificate>& certificates,
+                                             Replacement& replacement) const {
+    const auto stored = store_.rows(RowKind::certificate);
+    if (!stored) {
+        return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
+    }
+    std::map<std::string, std::optional<std::string>> rows;
+    for (const Row& row : *stored) rows[row.id] = std::nullopt;
+    for (const auto& [domain, set] : certificates_.domains())
+        replacement.certificates.push_back({domain, nullptr});
+    for (const CheckedCertificate& checked : certificates) {
+        replacement.certificates.push_back({checked.config.domain, checked.certificate});
+        RowChange row = row_of(checked.config, checked.certificate->key_kind());
+        rows[std::move(row.id)] = std::move(row.value);
+    }
+    for (const Row& row : *stored) {
+        if (rows[row.id] == row.value) rows.erase(row.id);
+    }
+    for (auto& [id, value] : rows)
+        replacement.rows.push_back({RowKind::certificate, id, std::move(value)});
+    return {};
+}
+
 CertificatePtr Configuration::certificate_for(const RouteConfig& route, std::string_view base,
                                               model::FieldErrors& errors) const {
     if (!route.ssl) return nullptr;

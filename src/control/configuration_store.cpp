@@ -77,6 +77,18 @@ Result<void, Refusal> Configuration::load_certificates() {
     return {};
 }
 
+Result<std::vector<CertificateConfig>> Configuration::certificate_configs() const {
+    const auto rows = store_.rows(RowKind::certificate);
+    if (!rows) return Failure{rows.error()};
+    std::vector<CertificateConfig> configs;
+    for (const Row& row : *rows) {
+        auto config = read_certificate_row(row);
+        if (!config) return Failure{config.error()};
+        configs.push_back(std::move(*config));
+    }
+    return configs;
+}
+
 Result<void, Refusal> Configuration::load_marks() {
     const auto rows = store_.rows(RowKind::maintenance);
     if (!rows) return unreadable(rows.error().message);
@@ -88,8 +100,7 @@ Result<void, Refusal> Configuration::load_marks() {
     return {};
 }
 
-/// Routes as they will be, and the marks that go with them. A route that stays as it is needs no
-/// row.
+/// Routes as they will be, and the marks that are left of theirs. What stays as it is needs no row.
 void Configuration::add_rows_of(std::span<const RouteChange> changes,
                                 std::vector<RowChange>& rows) const {
     for (const RouteChange& change : changes) {
@@ -98,8 +109,10 @@ void Configuration::add_rows_of(std::span<const RouteChange> changes,
             rows.push_back({RowKind::route, change.v_host, std::nullopt});
         else if (before == nullptr || *before != *change.config)
             rows.push_back(row_of(*change.config));
-        if (maintenance_.contains(change.v_host))
-            rows.push_back(row_of(change.v_host, marks_left(change.v_host, change.config)));
+        const auto marks = maintenance_.find(change.v_host);
+        if (marks == maintenance_.end()) continue;
+        const Marks left = marks_left(change.v_host, change.config);
+        if (left != marks->second) rows.push_back(row_of(change.v_host, left));
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "control/backends_api.hpp"
 #include "control/certificates_api.hpp"
+#include "control/config_api.hpp"
 #include "control/health_api.hpp"
 #include "control/problem.hpp"
 #include "control/routes_api.hpp"
@@ -26,6 +27,7 @@ constexpr std::string_view backends_path = "/api/v1/routes/:vHost/backends";
 constexpr std::string_view backend_path = "/api/v1/routes/:vHost/backends/:id";
 constexpr std::string_view dead_path = "/api/v1/routes/:vHost/backends/:id/dead";
 constexpr std::string_view certificates_path = "/api/v1/certificates";
+constexpr std::string_view config_path = "/api/v1/config";
 constexpr std::string_view certificate_path = "/api/v1/certificates/:id";
 
 constexpr std::array endpoints{
@@ -47,6 +49,10 @@ constexpr std::array endpoints{
     Endpoint{"POST", certificates_path, put_certificate, QueryUse::dry_run},
     Endpoint{"GET", certificate_path, get_certificate},
     Endpoint{"DELETE", certificate_path, delete_certificate, QueryUse::dry_run},
+    Endpoint{"GET", config_path, get_config},
+    Endpoint{"PUT", config_path, put_config, QueryUse::dry_run},
+    Endpoint{"GET", "/api/v1/config/revisions", list_revisions},
+    Endpoint{"POST", "/api/v1/config/rollback", roll_back, QueryUse::dry_run},
     Endpoint{"GET", "/api/v1/stats", get_stats, QueryUse::paging},
     Endpoint{"GET", "/api/v1/stats/:vHost", get_route_stats},
 };
@@ -58,10 +64,6 @@ constexpr std::array endpoints_to_come{
     Endpoint{"GET", "/api/v1/auth-providers/:id", not_built},
     Endpoint{"PUT", "/api/v1/auth-providers/:id", not_built},
     Endpoint{"DELETE", "/api/v1/auth-providers/:id", not_built},
-    Endpoint{"GET", "/api/v1/config", not_built},
-    Endpoint{"PUT", "/api/v1/config", not_built},
-    Endpoint{"GET", "/api/v1/config/revisions", not_built},
-    Endpoint{"POST", "/api/v1/config/rollback", not_built},
     Endpoint{"GET", "/api/v1/events", not_built},
     Endpoint{"GET", "/metrics", not_built},
     Endpoint{"GET", "/openapi.json", not_built},

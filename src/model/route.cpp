@@ -48,7 +48,7 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
         const std::string pointer = child_pointer("", name);
         simdjson::dom::array items;
         simdjson::dom::object members;
-        if (name == "routes") continue;
+        if (name == "routes" || name == "certificates") continue;
         if (name == "version") {
             std::uint64_t version = 0;
             if (value.get(version) != SUCCESS || version != 1)
@@ -60,7 +60,7 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
             } else if (members.size() > 0) {
                 errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
             }
-        } else if (name == "authProviders" || name == "certificates") {
+        } else if (name == "authProviders") {
             if (value.get(items) != SUCCESS) {
                 errors.push_back(
                     {pointer, fmt::format("must be an array, not {}", kind_of(value))});
@@ -80,6 +80,24 @@ void check_part(Draft<RouteConfig>& draft, std::string_view base, KnownCredentia
     add_new(draft.errors, find_unsupported(draft.value, base));
 }
 
+/// The items of an array of the document; none where it is absent.
+template <class T, class Reader>
+std::vector<T> read_section(simdjson::dom::object sections, std::string_view name, Reader read,
+                            FieldErrors& errors) {
+    std::vector<T> found;
+    element section;
+    simdjson::dom::array items;
+    if (sections.at_key(name).get(section) != SUCCESS) return found;
+    const std::string pointer = child_pointer("", name);
+    if (section.get(items) != SUCCESS) {
+        errors.push_back({pointer, fmt::format("must be an array, not {}", kind_of(section))});
+        return found;
+    }
+    for (const element item : items)
+        found.push_back(read(item, child_pointer(pointer, found.size()), errors));
+    return found;
+}
+
 ConfigDocument read_document(element root, const std::string&, FieldErrors& errors) {
     ConfigDocument document;
     simdjson::dom::object sections;
@@ -88,23 +106,9 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
         return document;
     }
     refuse_other_sections(sections, errors);
-    element routes;
-    simdjson::dom::array items;
-    if (sections.at_key("routes").get(routes) != SUCCESS) return document;
-    if (routes.get(items) != SUCCESS) {
-        errors.push_back({"/routes", fmt::format("must be an array, not {}", kind_of(routes))});
-        return document;
-    }
-    KnownCredentials known;
-    for (const element item : items) {
-        const std::string pointer = child_pointer("/routes", document.routes.size());
-        Draft<RouteConfig> draft;
-        draft.value = read_route(item, pointer, draft.errors);
-        check_part(draft, pointer, known);
-        add_new(errors, std::move(draft.errors));
-        document.routes.push_back(std::move(draft.value));
-    }
-    add_new(errors, find_conflicts(document.routes));
+    document.routes = read_section<RouteConfig>(sections, "routes", read_route, errors);
+    document.certificates =
+        read_section<CertificateConfig>(sections, "certificates", read_certificate, errors);
     return document;
 }
 
@@ -152,10 +156,26 @@ void check(Draft<RouteConfig>& draft) {
     check_part(draft, "", known);
 }
 
+Drafted<ConfigDocument> draft_config(std::string_view json) {
+    return draft<ConfigDocument>(json, read_document);
+}
+
+void check(Draft<ConfigDocument>& document) {
+    KnownCredentials known;
+    auto& routes = document.value.routes;
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        Draft<RouteConfig> draft{std::move(routes[i]), {}};
+        check_part(draft, child_pointer("/routes", i), known);
+        add_new(document.errors, std::move(draft.errors));
+        routes[i] = std::move(draft.value);
+    }
+    add_new(document.errors, find_conflicts(routes));
+    for (RouteConfig& route : routes) complete_ids(route);
+}
+
 Drafted<ConfigDocument> parse_config(std::string_view json) {
-    auto document = draft<ConfigDocument>(json, read_document);
-    if (!document) return document;
-    for (RouteConfig& route : document->value.routes) complete_ids(route);
+    auto document = draft_config(json);
+    if (document) check(*document);
     return document;
 }
 

@@ -49,9 +49,16 @@ void check(Draft<RouteConfig>& draft);
 /// The configuration as one document (SPEC section 9, /config).
 struct ConfigDocument {
     std::vector<RouteConfig> routes;
+    std::vector<CertificateConfig> certificates;
 };
 
-/// A whole document, its routes checked one by one and against each other, ids completed.
+/// Its routes and certificates as drafts; other sections that are not supported yet may be there
+/// but empty.
+Drafted<ConfigDocument> draft_config(std::string_view json);
+/// Checks its routes one by one and against each other, and completes their ids. Certificates are
+/// not looked at.
+void check(Draft<ConfigDocument>& draft);
+/// Both in one.
 Drafted<ConfigDocument> parse_config(std::string_view json);
 
 }  // namespace penstock::model

@@ -372,7 +372,8 @@ TEST_CASE("other sections of a document are not supported yet, or unknown", "[mo
     };
     CHECK(errors(R"({"process":{"workers":1}})") == Lines{"/process: not supported yet"});
     CHECK(errors(R"({"authProviders":[1]})") == Lines{"/authProviders: not supported yet"});
-    CHECK(errors(R"({"certificates":[1]})") == Lines{"/certificates: not supported yet"});
+    CHECK(errors(R"({"certificates":[1]})") ==
+          Lines{"/certificates/0: must be an object, not a number"});
     CHECK(errors(R"({"certificates":{}})") ==
           Lines{"/certificates: must be an array, not an object"});
     CHECK(errors(R"({"version":2})") == Lines{"/version: must be 1"});
