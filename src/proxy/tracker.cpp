@@ -78,9 +78,10 @@ void Tracker::ended(const snapshot::RequestRecord& record) noexcept {
     Ending ending = ending_of(record);
     ending.retries = record.retries;
     snapshot::Series& series = of(*record.route);
+    // First: who sees that the request has ended finds its latencies.
+    record_latencies(record, own_.pool, moment.period, series, everything_);
     series.end(ending);
     everything_.end(ending);
-    record_latencies(record, own_.pool, moment.period, series, everything_);
 }
 
 void Tracker::attempt_ended(const snapshot::Upstream& upstream,
@@ -88,8 +89,8 @@ void Tracker::attempt_ended(const snapshot::Upstream& upstream,
     const Moment moment = snapshot::moment_of(record.now);
     own_.pool.advance(moment.period);
     snapshot::Series& series = of(upstream);
-    series.end(ending_of(record));
     record_latencies(record, own_.pool, moment.period, series);
+    series.end(ending_of(record));
 }
 
 }  // namespace penstock::proxy

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -188,6 +189,28 @@ TEST_CASE("the total is of completed requests, and of no tunnel") {
     CHECK(latency(site.live.series, totals, Phase::total, start).count() == 1);
     CHECK(latency(site.live.series, totals, Phase::queue, start).count() == 6);
     CHECK(sum_of(site.live.series).tunnelled == 3);
+}
+
+TEST_CASE("who sees that a request has ended finds its latency", "[threads]") {
+    Totals totals(1);
+    Site site;
+    constexpr std::uint64_t requests = 20'000;
+    std::thread worker([&] {
+        Tracker tracker(0, totals);
+        for (std::uint64_t i = 0; i < requests; ++i) {
+            tracker.received(site.route, start);
+            tracker.ended({.route = &site.route, .started = start, .now = start});
+        }
+    });
+    std::uint64_t missing = 0;
+    for (std::uint64_t ended = 0; ended < requests;) {
+        ended = sum_of(site.live.series).completed;
+        const std::uint64_t measured =
+            latency(site.live.series, totals, Phase::total, start).count();
+        if (measured < ended) ++missing;
+    }
+    worker.join();
+    CHECK(missing == 0);
 }
 
 TEST_CASE("what has no route is unrouted and nothing else") {
