@@ -38,8 +38,9 @@ configure() {
     local dir compiler options stamp log how=() environment=()
     dir=$(build_dir "$1")
     compiler=$(compiler_of "$1")
-    # Its LTO wants its own linker; and "ar": Meson would take llvm-ar, whose version may be another.
-    [[ -z $compiler ]] || environment=("CXX=$compiler" "CC=${compiler/++/}" CXX_LD=lld CC_LD=lld AR=ar)
+    # Its LTO wants its own linker; and its own llvm-ar or else "ar": Meson would take another version's.
+    [[ -z $compiler ]] ||
+        environment=("CXX=$compiler" "CC=${compiler/++/}" CXX_LD=lld CC_LD=lld "AR=$(command -v llvm-ar-19 || echo ar)")
     options=$(build_options "$1")
     stamp="$options $compiler"$'\n'$(find src test bench tools -name meson.build | sort)
     log=$dir/configure.log
