@@ -184,9 +184,12 @@ void ControlThread::Renewal::due(io::Timer& timer) {
     static_cast<Renewal&>(timer).thread.renew_tickets();
 }
 
-/// Forward secrecy: the store forgets what no ticket needs any more, as the workers do.
+/// Forward secrecy: this thread and the store forget what no ticket needs any more, as the workers
+/// do.
 void ControlThread::renew_tickets() {
-    const auto stored = control::store_tickets(*store_, node_.tickets, control::Moment::present());
+    const auto moment = control::Moment::present();
+    node_.tickets = node_.tickets.at(moment.now);
+    const auto stored = control::store_tickets(*store_, node_.tickets, moment);
     if (!stored) {
         log(LogLevel::warn, "the ticket keys could not be stored",
             {{"reason", std::string_view(stored.error().message)}});

@@ -59,7 +59,7 @@ class ControlThread {
     void stop_taking_traffic();
     void stop();
 
-    /// What the store keeps for this process, after start() as it was then.
+    /// What the store keeps for this process; to be read between start() and serve().
     const control::NodeState& node() const noexcept { return node_; }
 
     /// For workers: reports of what has become of backends, from any thread after start().

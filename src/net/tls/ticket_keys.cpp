@@ -30,11 +30,11 @@ void derive(std::span<const unsigned char> secret, std::string_view label,
     OPENSSL_cleanse(whole.data(), whole.size());
 }
 
-std::array<unsigned char, TicketSeed::size> next_secret(
-    std::span<const unsigned char, TicketSeed::size> secret) noexcept {
+void advance(std::array<unsigned char, TicketSeed::size>& secret) noexcept {
     std::array<unsigned char, TicketSeed::size> next;
     derive(secret, "next", next);
-    return next;
+    secret = next;
+    OPENSSL_cleanse(next.data(), next.size());
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ TicketSeed TicketSeed::make(TimePoint now) {
 TicketSeed TicketSeed::at(TimePoint now) const noexcept {
     TicketSeed seed = *this;
     for (int steps = 0; now - seed.since >= 2 * TicketKeys::period && steps < most_steps; ++steps) {
-        seed.secret = next_secret(seed.secret);
+        advance(seed.secret);
         seed.since += TicketKeys::period;
     }
     return seed;
@@ -75,7 +75,7 @@ void TicketKeys::derive_current() noexcept {
 
 void TicketKeys::advance_to(TimePoint now) noexcept {
     for (int steps = 0; now - since_ >= period && steps < most_steps; ++steps) {
-        secret_ = next_secret(secret_);
+        advance(secret_);
         since_ += period;
         previous_ = current_;
         derive_current();
