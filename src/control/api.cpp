@@ -41,10 +41,10 @@ std::optional<ApiResponse> refuse_media_type(const ApiRequest& request) {
 
 }  // namespace
 
-std::size_t Api::most_body(std::string_view method, std::string_view target) noexcept {
-    constexpr std::size_t mebibyte = 1024 * 1024;
-    const std::string_view path = target.substr(0, target.find('?'));
-    return method == "PUT" && path == "/api/v1/config" ? 64 * mebibyte : mebibyte;
+std::size_t Api::most_body(std::string_view method, std::string_view target) {
+    const auto found = find_endpoint(method, target.substr(0, target.find('?')));
+    const RouteMatch* const match = std::get_if<RouteMatch>(&found);
+    return match == nullptr ? usual_most_body : match->endpoint->most_body;
 }
 
 ApiResponse Api::body_too_large(std::size_t most) {
@@ -60,7 +60,7 @@ ApiResponse Api::handle(const ApiRequest& request) {
     const RouteMatch& match = std::get<RouteMatch>(found);
 
     if (has_body(request.method)) {
-        const std::size_t most = most_body(request.method, request.target);
+        const std::size_t most = match.endpoint->most_body;
         if (request.body.size() > most) return body_too_large(most);
         if (auto refusal = refuse_media_type(request)) return *refusal;
     }

@@ -17,7 +17,7 @@ namespace penstock::control {
 class Api {
   public:
     /// Of a request's body, in bytes: 64 MiB for PUT /api/v1/config, else 1 MiB.
-    static std::size_t most_body(std::string_view method, std::string_view target) noexcept;
+    static std::size_t most_body(std::string_view method, std::string_view target);
 
     Api(Configuration& configuration, AccessRules access)
         : configuration_(configuration), access_(std::move(access)) {}

@@ -50,7 +50,7 @@ constexpr std::array endpoints{
     Endpoint{"GET", certificate_path, get_certificate},
     Endpoint{"DELETE", certificate_path, delete_certificate, QueryUse::dry_run},
     Endpoint{"GET", config_path, get_config},
-    Endpoint{"PUT", config_path, put_config, QueryUse::dry_run},
+    Endpoint{"PUT", config_path, put_config, QueryUse::dry_run, 64 * usual_most_body},
     Endpoint{"GET", "/api/v1/config/revisions", list_revisions},
     Endpoint{"POST", "/api/v1/config/rollback", roll_back, QueryUse::dry_run},
     Endpoint{"GET", "/api/v1/stats", get_stats, QueryUse::paging},

@@ -15,11 +15,15 @@ namespace penstock::control {
 /// write.
 enum class QueryUse : std::uint8_t { none, paging, dry_run };
 
+/// Of a request's body, in bytes, unless an endpoint takes more.
+inline constexpr std::size_t usual_most_body = 1024 * 1024;
+
 struct Endpoint {
     std::string_view method;
     std::string_view pattern;  // ":vHost" and ":id" stand for one segment each
     Handler handler;
     QueryUse query = QueryUse::none;
+    std::size_t most_body = usual_most_body;  // bytes
 };
 
 struct RouteMatch {
