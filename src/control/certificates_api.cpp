@@ -69,15 +69,6 @@ std::string tag_of(std::string_view domain, const CertificateSet* set) {
     return set == nullptr ? std::string() : entity_tag(represent(domain, *set));
 }
 
-ApiResponse represented(const Call& call, std::string json) {
-    std::string tag = entity_tag(json);
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
-    ApiResponse response;
-    response.fields.emplace_back("ETag", std::move(tag));
-    response.body = std::move(json);
-    return response;
-}
-
 /// The domain that the path names, and its certificates; null where there are none.
 struct Named {
     std::string domain;
@@ -106,7 +97,7 @@ ApiResponse list_certificates(const Call& call) {
         write_domain(json, at->first, at->second);
     }
     json += ']';
-    ApiResponse response = represented(call, std::move(json));
+    ApiResponse response = represented(call.request, std::move(json));
     response.fields.emplace_back("X-Total-Count", std::to_string(domains.size()));
     return response;
 }
@@ -140,7 +131,7 @@ ApiResponse put_certificate(const Call& call) {
 ApiResponse get_certificate(const Call& call) {
     const auto [domain, set] = named_by(call);
     if (set == nullptr) return no_such_certificate();
-    return represented(call, represent(domain, *set));
+    return represented(call.request, represent(domain, *set));
 }
 
 ApiResponse delete_certificate(const Call& call) {

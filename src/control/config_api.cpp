@@ -24,15 +24,6 @@ void write_revision(std::string& out, const Revision& revision) {
     model::write_string(object.key("by"), revision.by);
 }
 
-ApiResponse represented(const Call& call, std::string json) {
-    std::string tag = entity_tag(json);
-    if (auto failed = failed_precondition(call.request, tag)) return *failed;
-    ApiResponse response;
-    response.fields.emplace_back("ETag", std::move(tag));
-    response.body = std::move(json);
-    return response;
-}
-
 ApiResponse unreadable(const Error& error) {
     return problem(Status::internal_server_error, error.message);
 }
@@ -67,7 +58,7 @@ std::uint64_t read_revision(const model::JsonDocument& document, model::FieldErr
 ApiResponse get_config(const Call& call) {
     auto document = current_document(call.configuration);
     if (!document) return unreadable(document.error());
-    return represented(call, std::move(*document));
+    return represented(call.request, std::move(*document));
 }
 
 ApiResponse put_config(const Call& call) {
@@ -93,7 +84,7 @@ ApiResponse list_revisions(const Call& call) {
         if (json.size() > 1) json += ',';
         write_revision(json, *at);
     }
-    return represented(call, json + ']');
+    return represented(call.request, json + ']');
 }
 
 ApiResponse roll_back(const Call& call) {

@@ -70,4 +70,17 @@ std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::s
     return response;
 }
 
+ApiResponse represented(const ApiRequest& request, std::string json, std::string tag) {
+    if (auto failed = failed_precondition(request, tag)) return *failed;
+    ApiResponse response;
+    response.fields.emplace_back("ETag", std::move(tag));
+    response.body = std::move(json);
+    return response;
+}
+
+ApiResponse represented(const ApiRequest& request, std::string json) {
+    std::string tag = entity_tag(json);
+    return represented(request, std::move(json), std::move(tag));
+}
+
 }  // namespace penstock::control

@@ -22,4 +22,10 @@ std::string entity_tag(std::string_view configured, std::string_view representat
 /// compare the whole tag; writes its first part, so that they do not fail because a backend died.
 std::optional<ApiResponse> failed_precondition(const ApiRequest& request, std::string_view tag);
 
+/// The answer to a read of what is there: it, with its entity tag, or what failed_precondition()
+/// says.
+ApiResponse represented(const ApiRequest& request, std::string json, std::string tag);
+/// The same, tagged by exactly these bytes.
+ApiResponse represented(const ApiRequest& request, std::string json);
+
 }  // namespace penstock::control

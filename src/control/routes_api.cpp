@@ -90,11 +90,7 @@ ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before)
 }
 
 ApiResponse represented(const Call& call, Representation shown) {
-    if (auto failed = failed_precondition(call.request, shown.tag)) return *failed;
-    ApiResponse response;
-    response.fields.emplace_back("ETag", std::move(shown.tag));
-    response.body = std::move(shown.json);
-    return response;
+    return control::represented(call.request, std::move(shown.json), std::move(shown.tag));
 }
 
 }  // namespace
