@@ -124,9 +124,7 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
                                       Configuration& configuration, Configuration::Mode mode,
                                       Configuration::Whole whole, std::string* shown) {
     const auto stored = configuration.certificate_configs();
-    if (!stored) {
-        return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
-    }
+    if (!stored) return unreadable(stored.error().message);
     for (RouteConfig& route : draft.value.routes) {
         if (const RouteConfig* before = configuration.find_same(route))
             model::inherit_secrets(route, *before);

@@ -40,6 +40,12 @@ struct Refusal {
     std::vector<std::string> unknown_names{};
 };
 
+/// The store does not give what it was given to keep: 500.
+inline Failure<Refusal> unreadable(std::string what, model::FieldErrors errors = {}) {
+    return Failure{
+        Refusal{http::Status::internal_server_error, std::move(what), std::move(errors)}};
+}
+
 /// A certificate that has passed check_certificate(), and what it was made of.
 struct CheckedCertificate {
     CertificateConfig config;

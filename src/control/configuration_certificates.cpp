@@ -101,9 +101,7 @@ void Configuration::add_rows_without(const std::string& domain,
 Result<void, Refusal> Configuration::add_all(const std::vector<CheckedCertificate>& certificates,
                                              Replacement& replacement) const {
     const auto stored = store_.rows(RowKind::certificate);
-    if (!stored) {
-        return Failure{Refusal{http::Status::internal_server_error, stored.error().message, {}}};
-    }
+    if (!stored) return unreadable(stored.error().message);
     std::map<std::string, std::optional<std::string>> rows;
     for (const Row& row : *stored) rows[row.id] = std::nullopt;
     for (const auto& [domain, set] : certificates_.domains())

@@ -12,10 +12,6 @@ namespace {
 
 using net::tls::Certificate;
 
-Failure<Refusal> unreadable(std::string what) {
-    return Failure{Refusal{http::Status::internal_server_error, std::move(what), {}}};
-}
-
 /// The domain of a certificate's row, and which kind of key.
 std::pair<std::string, Certificate::KeyKind> parts_of(const std::string& row_id) {
     const std::string domain = row_id.substr(0, row_id.rfind('/'));

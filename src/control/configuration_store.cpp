@@ -15,11 +15,6 @@ namespace {
 using net::tls::Certificate;
 using snapshot::RouteChange;
 
-Failure<Refusal> unreadable(std::string what, model::FieldErrors errors = {}) {
-    return Failure{
-        Refusal{http::Status::internal_server_error, std::move(what), std::move(errors)}};
-}
-
 }  // namespace
 
 Configuration::Outcome Configuration::load() {

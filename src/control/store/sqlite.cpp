@@ -1,6 +1,6 @@
 #include "control/store/sqlite.hpp"
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -21,11 +21,9 @@ std::int64_t sum_of(std::string_view kind, std::string_view id, std::string_view
 }
 
 std::optional<RowKind> kind_of(std::string_view name) noexcept {
-    for (const RowKind kind :
-         {RowKind::route, RowKind::certificate, RowKind::maintenance, RowKind::node}) {
-        if (name_of(kind) == name) return kind;
-    }
-    return std::nullopt;
+    const auto at = std::find(row_kind_names.begin(), row_kind_names.end(), name);
+    if (at == row_kind_names.end()) return std::nullopt;
+    return static_cast<RowKind>(at - row_kind_names.begin());
 }
 
 std::int64_t signed_of(std::uint64_t number) noexcept {
@@ -143,7 +141,11 @@ Result<void> SqliteStore::agree(Database& database) {
     return code == SQLITE_OK ? Result<void>() : failed(code);
 }
 
-Result<void> SqliteStore::make_ready() {
+Result<void> SqliteStore::make_readable() {
+    return database_ == nullptr ? connect() : Result<void>();
+}
+
+Result<void> SqliteStore::make_writable() {
     if (database_ != nullptr && writes_) return {};
     if (!file_.writable())
         return Failure{Error{"The store cannot be written to: " + file_.path() + " is read-only."}};
@@ -167,9 +169,7 @@ Failure<Error> SqliteStore::damaged(std::string_view how) const {
 // --- rows ---
 
 Result<std::vector<Row>> SqliteStore::rows(RowKind kind) {
-    if (database_ == nullptr) {
-        if (auto connected = connect(); !connected) return Failure{connected.error()};
-    }
+    if (auto ready = make_readable(); !ready) return Failure{ready.error()};
     Statement select =
         database_->prepare("SELECT id, value, sum FROM rows WHERE kind = ? ORDER BY id");
     const std::string_view name = name_of(kind);
@@ -188,9 +188,7 @@ Result<std::vector<Row>> SqliteStore::rows(RowKind kind) {
 }
 
 Result<std::vector<Revision>> SqliteStore::revisions() {
-    if (database_ == nullptr) {
-        if (auto connected = connect(); !connected) return Failure{connected.error()};
-    }
+    if (auto ready = make_readable(); !ready) return Failure{ready.error()};
     Statement select =
         database_->prepare("SELECT number, at, what, author FROM revisions ORDER BY number");
     int code = select.bind_all();
@@ -206,9 +204,7 @@ Result<std::vector<Revision>> SqliteStore::revisions() {
 }
 
 Result<std::vector<RowChange>> SqliteStore::changes_back_to(std::uint64_t number) {
-    if (database_ == nullptr) {
-        if (auto connected = connect(); !connected) return Failure{connected.error()};
-    }
+    if (auto ready = make_readable(); !ready) return Failure{ready.error()};
     // The first that changed a row after that revision found it as it was there; SQLite gives the
     // other columns of the row that min() picks.
     Statement select = database_->prepare(
@@ -233,7 +229,7 @@ Result<std::vector<RowChange>> SqliteStore::changes_back_to(std::uint64_t number
 }
 
 Result<void> SqliteStore::commit(std::span<const RowChange> changes, const Revision* revision) {
-    if (auto ready = make_ready(); !ready) return ready;
+    if (auto ready = make_writable(); !ready) return ready;
     const int code = write(changes, revision);
     if (code == SQLITE_OK) {
         if (revision != nullptr) last_revision_ = revision->number;

@@ -36,7 +36,8 @@ class SqliteStore final : public Store {
     Result<std::unique_ptr<Database>> opened(bool to_write);
     Result<void> examine(Database& database) const;
     Result<void> agree(Database& database);
-    Result<void> make_ready();
+    Result<void> make_readable();
+    Result<void> make_writable();
     int write(std::span<const RowChange> changes, const Revision* revision);
     int keep_revision(const Revision& revision);
     Failure<Error> failed(int code);

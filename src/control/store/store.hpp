@@ -6,6 +6,7 @@
 // also keeps how to undo it, for the last kept_revisions.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,9 +26,11 @@ enum class RowKind : std::uint8_t {
     node,         ///< what this process keeps for itself: no part of the configuration
 };
 
+inline constexpr std::array<std::string_view, 4> row_kind_names{"route", "certificate",
+                                                                "maintenance", "node"};
+
 constexpr std::string_view name_of(RowKind kind) noexcept {
-    constexpr std::string_view names[] = {"route", "certificate", "maintenance", "node"};
-    return names[static_cast<std::size_t>(kind)];
+    return row_kind_names[static_cast<std::size_t>(kind)];
 }
 
 struct Row {

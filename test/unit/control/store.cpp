@@ -173,13 +173,23 @@ TEST_CASE("power loss at any moment: what was acknowledged is there, nothing is 
     power.before_change = [] {};
 }
 
-TEST_CASE("a commit that fails leaves nothing, and the next one works", "[store]") {
+namespace {
+
+/// A store with one acknowledged commit, on a file system that can be told to fail.
+struct FailingStore {
+    FailingStore() { REQUIRE(store->commit(pair_of(1), &first).has_value()); }
+
     const Folder folder;
     PowerLoss power;
-    auto store = opened(folder.file(), PowerLoss::name);
+    std::unique_ptr<Store> store = opened(folder.file(), PowerLoss::name);
     const Revision first = revision(1);
     const Revision second = revision(2);
-    REQUIRE(store->commit(pair_of(1), &first).has_value());
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(FailingStore, "a commit that fails leaves nothing, and the next one works",
+                 "[store]") {
     const auto [write_code, sync_code] =
         GENERATE(std::pair(SQLITE_FULL, SQLITE_OK), std::pair(SQLITE_IOERR_WRITE, SQLITE_OK),
                  std::pair(SQLITE_OK, SQLITE_IOERR_FSYNC), std::pair(SQLITE_READONLY, SQLITE_OK));
@@ -205,13 +215,9 @@ TEST_CASE("a commit that fails leaves nothing, and the next one works", "[store]
     }
 }
 
-TEST_CASE("a commit whose refusal came too late is undone with the next connection", "[store]") {
-    const Folder folder;
-    PowerLoss power;
-    auto store = opened(folder.file(), PowerLoss::name);
-    const Revision first = revision(1);
-    const Revision second = revision(2);
-    REQUIRE(store->commit(pair_of(1), &first).has_value());
+TEST_CASE_METHOD(FailingStore,
+                 "a commit whose refusal came too late is undone with the next connection",
+                 "[store]") {
     // All is written, then neither the sync works nor the old connection's end, nor a new one.
     power.sync_code = SQLITE_IOERR_FSYNC;
     REQUIRE_FALSE(store->commit(pair_of(2), &second).has_value());
