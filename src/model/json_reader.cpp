@@ -125,13 +125,13 @@ class ObjectReader {
     ObjectReader(object members, const Place& place) : members_(members), place_(place) {}
 
     template <class T>
-    void operator()(std::string_view name, T& out) {
+    void operator()(std::string_view name, T& out, const About& = {}) {
         known_.push_back(name);
         element value;
         if (members_.at_key(name).get(value) == SUCCESS) read(value, place_.child(name), out);
     }
     template <class T>
-    void secret(std::string_view name, T& out) {
+    void secret(std::string_view name, T& out, const About& = {}) {
         (*this)(name, out);
     }
     void ignore(std::initializer_list<std::string_view> names) {

@@ -115,11 +115,11 @@ class ObjectWriter {
     explicit ObjectWriter(Sink sink) : object_(sink.out), secrets_(sink.secrets) {}
 
     template <class T>
-    void operator()(std::string_view name, const T& value) {
+    void operator()(std::string_view name, const T& value, const About& = {}) {
         write(Sink{object_.key(name), secrets_}, value);
     }
     template <class T>
-    void secret(std::string_view name, const T& value) {
+    void secret(std::string_view name, const T& value, const About& = {}) {
         if (secrets_ == Secrets::included) (*this)(name, value);
     }
 
@@ -150,7 +150,8 @@ class RouteWriter : public ObjectWriter {
         : ObjectWriter(sink), statuses_(statuses) {}
 
     using ObjectWriter::operator();
-    void operator()(std::string_view name, const std::vector<Backend>& backends) {
+    void operator()(std::string_view name, const std::vector<Backend>& backends,
+                    const About& = {}) {
         ObjectWriter::operator()(name, BackendsWithStatus{backends, statuses_});
     }
 

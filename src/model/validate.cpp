@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -13,6 +17,7 @@
 #include "base/bytes.hpp"
 #include "model/field_names.hpp"
 #include "model/host_pattern.hpp"
+#include "model/route_fields.hpp"
 #include "model/units.hpp"
 #include "model/uuid.hpp"
 
@@ -52,17 +57,66 @@ void check_id(const std::string& id, std::string_view at, Findings& findings) {
         findings.add(at, "control characters cannot stand here");
 }
 
-void check_duration(milliseconds value, std::string_view at, Findings& findings) {
-    if (value < milliseconds(1))
-        findings.add(at, "must be at least 1ms");
-    else if (value > longest_duration)
-        findings.add(at, fmt::format("longer than {}", format_duration(longest_duration)));
-}
+/// The ranges of numbers and durations, as the list of fields has them.
+class RangeCheck {
+  public:
+    RangeCheck(std::string at, Findings& findings) : at_(std::move(at)), findings_(findings) {}
 
-void check_duration(const std::optional<milliseconds>& value, std::string_view at,
-                    Findings& findings) {
-    if (value) check_duration(*value, at, findings);
-}
+    template <class T>
+    void operator()(std::string_view name, const T& value, const About& about = {}) {
+        check(child_pointer(at_, name), value, about);
+    }
+    template <class T>
+    void secret(std::string_view name, const T& value, const About& about) {
+        (*this)(name, value, about);
+    }
+
+  private:
+    template <std::unsigned_integral U>
+    requires(!std::same_as<U, bool>) void check(const std::string& at, U value,
+                                                const About& about) {
+        const auto least = static_cast<std::uint64_t>(about.least);
+        const auto most = static_cast<std::uint64_t>(about.most);
+        if (value >= least && value <= most) return;
+        const std::string_view verb = about.required && value == 0 ? "required:" : "must be";
+        findings_.add(at, about.most == INT64_MAX
+                              ? fmt::format("{} at least {}", verb, least)
+                              : fmt::format("{} from {} to {}", verb, least, most));
+    }
+    void check(const std::string& at, milliseconds value, const About& about) {
+        const milliseconds least(std::max<std::int64_t>(about.least, 1));
+        const milliseconds most(std::min<std::int64_t>(about.most, longest_duration.count()));
+        if (value >= least && value <= most) return;
+        findings_.add(at, fmt::format("must be from {} to {}", format_duration(least),
+                                      format_duration(most)));
+    }
+    template <class T>
+    void check(const std::string& at, const std::optional<T>& value, const About& about) {
+        if (value) check(at, *value, about);
+    }
+    template <class T>
+    void check(const std::string& at, const std::vector<T>& items, const About& about) {
+        for (std::size_t i = 0; i < items.size(); ++i) check(child_pointer(at, i), items[i], about);
+    }
+    template <class T>
+    requires requires(const T& object, RangeCheck& visit) { visit_fields(object, visit); }
+    void check(const std::string& at, const T& object, const About&) {
+        RangeCheck inside(at, findings_);
+        visit_fields(object, inside);
+    }
+    // What has no range.
+    void check(const std::string&, const std::string&, const About&) {}
+    void check(const std::string&, bool, const About&) {}
+    void check(const std::string&, double, const About&) {}
+    void check(const std::string&, const std::map<std::string, std::optional<std::string>>&,
+               const About&) {}
+    template <class E>
+    requires std::is_enum_v<E>
+    void check(const std::string&, E, const About&) {}
+
+    std::string at_;
+    Findings& findings_;
+};
 
 void check_hosts(RouteConfig& route, Findings& findings) {
     Names seen;
@@ -96,32 +150,12 @@ void check_upgrades(RouteConfig& route, Findings& findings) {
     }
 }
 
-void check_limits(const RouteConfig& route, Findings& findings) {
-    check_duration(route.queue_timeout, "/queueTimeout", findings);
-    check_duration(route.connect_timeout, "/connectTimeout", findings);
-    check_duration(route.response_timeout, "/responseTimeout", findings);
-    check_duration(route.timeout, "/timeout", findings);
-    check_duration(route.pool.idle, "/pool/idle", findings);
-    check_duration(route.tunnel_idle, "/tunnelIdle", findings);
-    if (route.retries > most_retries)
-        findings.add("/retries", fmt::format("must be from 0 to {}", most_retries));
-    if (route.pool.size > 65'536) findings.add("/pool/size", "must be from 0 to 65536");
-    if (route.max_body_bytes > INT64_MAX) findings.add("/maxBodyBytes", "larger than 2^63 - 1");
+void check_auth(const RouteConfig& route, Findings& findings) {
     if (route.auth_provider && route.auth_provider->empty())
         findings.add("/authProvider", "must not be empty");
 }
 
 void check_health(const RouteConfig& route, Findings& findings) {
-    check_duration(route.health.fail_window, "/health/failWindow", findings);
-    if (route.health.max_fails > most_fails)
-        findings.add("/health/maxFails", fmt::format("must be from 0 to {}", most_fails));
-    if (route.health.recheck < shortest_recheck) {
-        findings.add("/health/recheck",
-                     fmt::format("must be at least {}", format_duration(shortest_recheck)));
-    } else {
-        check_duration(route.health.recheck, "/health/recheck", findings);
-    }
-    check_duration(route.health.probe.timeout, "/health/probe/timeout", findings);
     const auto& path = route.health.probe.path;
     const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f || c == '#'; };
     if (path && (!path->starts_with('/') || std::any_of(path->begin(), path->end(), unfit))) {
@@ -132,15 +166,6 @@ void check_health(const RouteConfig& route, Findings& findings) {
     if (!(route.circuit->error_rate > 0 && route.circuit->error_rate <= 1)) {
         findings.add("/circuit/errorRate", "must be above 0 and at most 1");
     }
-    if (route.circuit->min_requests == 0)
-        findings.add("/circuit/minRequests", "must be at least 1");
-    if (route.circuit->window < shortest_circuit_window ||
-        route.circuit->window > longest_circuit_window) {
-        findings.add("/circuit/window",
-                     fmt::format("must be from {} to {}", format_duration(shortest_circuit_window),
-                                 format_duration(longest_circuit_window)));
-    }
-    check_duration(route.circuit->open, "/circuit/open", findings);
 }
 
 void check_ssl(const RouteConfig& route, Findings& findings) {
@@ -193,11 +218,6 @@ void check_backend(Backend& backend, const std::string& at, Findings& findings) 
     } else {
         findings.add(at + "/hostname", std::move(canonical.error().message));
     }
-    if (backend.port == 0) findings.add(at + "/port", "required: from 1 to 65535");
-    if (backend.weight > heaviest_backend) {
-        findings.add(at + "/weight", fmt::format("must be from 0 to {}", heaviest_backend));
-    }
-    if (backend.proxy_protocol > 2) findings.add(at + "/proxyProtocol", "must be 0 (off), 1 or 2");
     check_backend_tls(backend, at, findings);
     check_protocol(backend, at, findings);
 }
@@ -281,11 +301,13 @@ FieldErrors validate(RouteConfig& route, std::string_view base) {
     check_hosts(route, findings);
     check_field_edits(route.headers, MessageKind::request, route, findings);
     check_field_edits(route.response_headers, MessageKind::response, route, findings);
-    check_limits(route, findings);
+    check_auth(route, findings);
     check_upgrades(route, findings);
     check_health(route, findings);
     check_backends(route, findings);
     check_ssl(route, findings);
+    RangeCheck ranges("", findings);
+    visit_fields(std::as_const(route), ranges);
     return findings.take();
 }
 

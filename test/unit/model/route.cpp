@@ -195,7 +195,7 @@ TEST_CASE("a timeout that is a plain number is told how to be written", "[model]
           Lines{R"(/timeout: a duration needs a unit: "30ms" or "30s"?)"});
     CHECK(complaints(with(R"("timeout":"30")")) ==
           Lines{R"(/timeout: a duration needs a unit: "30ms" or "30s"?)"});
-    CHECK(complaints(with(R"("timeout":"0s")")) == Lines{"/timeout: must be at least 1ms"});
+    CHECK(complaints(with(R"("timeout":"0s")")) == Lines{"/timeout: must be from 1ms to 168h"});
     CHECK(complaints(with(R"("tunnelIdle":"200h")")) == Lines{"/tunnelIdle: longer than 168h"});
     CHECK(checked(with(R"("timeout":null)")).errors.empty());
     CHECK(checked(with(R"("timeout":"1h","connectTimeout":"500ms")")).value.timeout == 1h);
