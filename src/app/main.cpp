@@ -9,14 +9,26 @@
 #include "app/options.hpp"
 #include "app/signals.hpp"
 #include "base/log.hpp"
+#include "control/config_file.hpp"
 
 namespace {
 
+constexpr int exit_bad_document = 1;
 constexpr int exit_refused = 2;
 
 int refuse(const std::string& message) {
     std::fprintf(stderr, "penstock: %s\n", message.c_str());
     return exit_refused;
+}
+
+int check(const std::string& path) {
+    const auto checked = penstock::control::check_config_file(path);
+    if (checked) {
+        std::printf("%s: good\n", path.c_str());
+        return 0;
+    }
+    for (const std::string& line : checked.error()) std::fprintf(stderr, "%s\n", line.c_str());
+    return exit_bad_document;
 }
 
 /// On a terminal and without routes: what to type next.
@@ -43,6 +55,7 @@ int main(int argc, char** argv) {
         std::fputs(printout->text.c_str(), stdout);
         return 0;
     }
+    if (const auto* file = std::get_if<app::FileToCheck>(&*parsed)) return check(file->path);
     const auto& options = std::get<app::Options>(*parsed);
     const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
     configure_log(options.log_level,

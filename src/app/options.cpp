@@ -96,16 +96,19 @@ class CommandLine {
                 return Failure{Error{flag + " is not supported yet"}};
             });
         }
-        app_.add_subcommand("check")->group("")->prefix_command()->callback(
-            [] { throw CLI::RuntimeError("penstock check is not supported yet", 2); });
+    }
+
+    void add_check() {
+        check_ = app_.add_subcommand("check", "Validate a configuration document: exit 0 or 1");
+        check_->add_option("FILE", file_to_check_, "What --config would take")->required();
     }
 
     /// Empty: go on and convert().
-    Result<std::optional<Printout>> parse(int argc, const char* const* argv) {
+    Result<std::optional<CommandLineResult>> parse(int argc, const char* const* argv) {
         try {
             app_.parse(argc, argv);
         } catch (const CLI::CallForHelp&) {
-            return std::optional(Printout{app_.help()});
+            return done(Printout{check_->parsed() ? check_->help() : app_.help()});
         } catch (const CLI::ParseError& error) {
             std::string message = error.what();
             for (char& c : message) {
@@ -113,8 +116,9 @@ class CommandLine {
             }
             return Failure{Error{message + " (--help lists the flags)"}};
         }
-        if (version_) return std::optional(Printout{version_text()});
-        return std::optional<Printout>();
+        if (version_) return done(Printout{version_text()});
+        if (check_->parsed()) return done(FileToCheck{file_to_check_});
+        return std::optional<CommandLineResult>();
     }
 
     Result<void> convert() {
@@ -141,7 +145,11 @@ class CommandLine {
         return flags_.emplace_back(Flag{name, std::move(take), {}, nullptr});
     }
 
+    static std::optional<CommandLineResult> done(CommandLineResult result) { return result; }
+
     CLI::App app_;
+    CLI::App* check_ = nullptr;  // a subcommand; app_ owns it
+    std::string file_to_check_;
     std::list<Flag> flags_;  // a list: CLI11 keeps references to the values
     bool version_ = false;
 };
@@ -331,7 +339,7 @@ void describe_process(CommandLine& line, Options& options) {
 
 }  // namespace
 
-Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv) {
+Result<CommandLineResult> parse_options(int argc, const char* const* argv) {
     Options options;
     options.admin = *net::Address::parse("127.0.0.1", 9080);
     options.proxy.node_name.clear();
@@ -342,9 +350,10 @@ Result<std::variant<Options, Printout>> parse_options(int argc, const char* cons
     describe_timeouts(line, options);
     describe_process(line, options);
     line.refuse_unbuilt();
-    auto printout = line.parse(argc, argv);
-    if (!printout) return Failure{printout.error()};
-    if (*printout) return std::variant<Options, Printout>(std::move(**printout));
+    line.add_check();
+    auto other = line.parse(argc, argv);
+    if (!other) return Failure{other.error()};
+    if (*other) return std::move(**other);
     if (const auto converted = line.convert(); !converted) return Failure{converted.error()};
     if (options.config_always && !options.config_file)
         return Failure{Error{"--config-always wants --config"}};
@@ -352,7 +361,7 @@ Result<std::variant<Options, Printout>> parse_options(int argc, const char* cons
         return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
     if (options.http.empty()) options.http = sockets_from_systemd();
     if (options.http.empty()) options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
-    return std::variant<Options, Printout>(std::move(options));
+    return CommandLineResult(std::move(options));
 }
 
 }  // namespace penstock::app

@@ -57,7 +57,15 @@ struct Printout {
     std::string text;
 };
 
-Result<std::variant<Options, Printout>> parse_options(int argc, const char* const* argv);
+/// `penstock check FILE`.
+struct FileToCheck {
+    std::string path;
+};
+
+/// What the program is asked to do.
+using CommandLineResult = std::variant<Options, Printout, FileToCheck>;
+
+Result<CommandLineResult> parse_options(int argc, const char* const* argv);
 
 /// What --version prints: our version and commit, the libraries', and the engines that this kernel
 /// allows.

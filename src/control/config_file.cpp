@@ -11,6 +11,9 @@
 #include "control/config_document.hpp"
 #include "control/node_state.hpp"
 #include "control/preconditions.hpp"
+#include "control/store/memory.hpp"
+#include "io/timer_wheel.hpp"
+#include "model/json_location.hpp"
 #include "model/route.hpp"
 
 namespace penstock::control {
@@ -33,14 +36,47 @@ Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
-ConfigErrors lines_of(const std::string& path, const model::FieldErrors& errors) {
+std::string line_at(const std::string& path, model::TextPlace place, std::string_view what) {
+    return fmt::format("{}:{}:{}: {}", path, place.line, place.column, what);
+}
+
+ConfigErrors lines_of(const std::string& path, const std::string& text,
+                      const model::FieldErrors& errors) {
+    model::JsonLocations locations(text);
     ConfigErrors lines;
     for (const model::FieldError& error : errors) {
-        const bool is_root = error.pointer.empty();
-        lines.push_back(
-            fmt::format("{}: {}{}{}", path, error.pointer, is_root ? "" : ": ", error.detail));
+        const std::string_view separator = error.pointer.empty() ? "" : ": ";
+        lines.push_back(line_at(path, locations.of(error.pointer),
+                                fmt::format("{}{}{}", error.pointer, separator, error.detail)));
     }
     return lines;
+}
+
+ConfigErrors lines_of(const std::string& path, const model::SyntaxError& error) {
+    if (error.line == 0) return {fmt::format("{}: {}", path, error.message)};
+    return {line_at(path, {error.line, error.column}, error.message)};
+}
+
+Result<std::string, ConfigErrors> read_document_file(const std::string& path) {
+    auto text = read_file(path);
+    if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
+    return std::move(*text);
+}
+
+/// Returns the epoch.
+Result<std::uint64_t, ConfigErrors> apply_text(const std::string& path, const std::string& text,
+                                               Configuration& configuration,
+                                               Configuration::Mode mode,
+                                               std::vector<RowChange> rows) {
+    auto document = model::draft_config(text);
+    if (!document) return Failure{lines_of(path, document.error())};
+    const auto outcome = apply_document(
+        std::move(*document), configuration, mode,
+        {.what = "the configuration file", .by = "--config", .rows = std::move(rows)}, nullptr);
+    if (outcome) return *outcome;
+    const Refusal& refusal = outcome.error();
+    if (!refusal.errors.empty()) return Failure{lines_of(path, text, refusal.errors)};
+    return Failure{ConfigErrors{fmt::format("{}: {}", path, refusal.detail)}};
 }
 
 bool is_configured(const Configuration& configuration) {
@@ -51,25 +87,32 @@ bool is_configured(const Configuration& configuration) {
 
 Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, FileUse use,
                                                       Configuration& configuration, Store& store) {
-    const auto text = read_file(path);
-    if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
+    const auto text = read_document_file(path);
+    if (!text) return Failure{text.error()};
     const std::string hash = entity_tag(*text);
     if (use == FileUse::when_new && is_configured(configuration)) {
         const auto applied = applied_file(store);
         if (!applied) return Failure{ConfigErrors{applied.error().message}};
         if (*applied == hash) return std::uint64_t{0};
     }
-    auto document = model::draft_config(*text);
-    if (!document)
-        return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
-    const auto outcome = apply_document(
-        std::move(*document), configuration, Configuration::Mode::apply_at_once,
-        {.what = "the configuration file", .by = "--config", .rows = {applied_file_row(hash)}},
-        nullptr);
-    if (outcome) return *outcome;
-    const Refusal& refusal = outcome.error();
-    if (!refusal.errors.empty()) return Failure{lines_of(path, refusal.errors)};
-    return Failure{ConfigErrors{fmt::format("{}: {}", path, refusal.detail)}};
+    return apply_text(path, *text, configuration, Configuration::Mode::apply_at_once,
+                      {applied_file_row(hash)});
+}
+
+Result<void, ConfigErrors> check_config_file(const std::string& path) {
+    const auto text = read_document_file(path);
+    if (!text) return Failure{text.error()};
+    MemoryStore store;
+    snapshot::Publisher publisher;
+    ControlEvents events;
+    io::TimerWheel timers(Clock::now());
+    Names names(timers, [](const std::string&) {});  // a check looks none up
+    Configuration configuration(store, publisher, events, names);
+    // Applied, to this empty one: a check would ask for names to be looked up first.
+    const auto applied =
+        apply_text(path, *text, configuration, Configuration::Mode::apply_at_once, {});
+    if (!applied) return Failure{applied.error()};
+    return {};
 }
 
 }  // namespace penstock::control

@@ -1,6 +1,7 @@
-// --config: a configuration document from a file, applied whole or not at all.
+// A configuration document from a file: --config applies it, whole or not at all; `penstock check`
+// says what is wrong with it.
 //
-// Start-up, control thread.
+// Start-up, control thread; the check on any thread.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@
 
 namespace penstock::control {
 
-/// Lines for a person, each naming the file and the place in it.
+/// Lines for a person, each naming the file and the place in it: "FILE:LINE:COLUMN: POINTER: what".
 using ConfigErrors = std::vector<std::string>;
 
 /// When new: where nothing is configured, or the file is not the one that was applied last.
@@ -23,5 +24,8 @@ enum class FileUse : bool { when_new, always };
 /// 0 where the file is not to be used.
 Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, FileUse use,
                                                       Configuration& configuration, Store& store);
+
+/// What apply_config_file() would refuse it for, with nothing configured before.
+Result<void, ConfigErrors> check_config_file(const std::string& path);
 
 }  // namespace penstock::control

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "model/json_location.hpp"
 
 namespace penstock::model {
 
@@ -188,12 +189,8 @@ SyntaxError find_syntax_error(std::string_view text) {
     const char* wrong = scanner.document();
     if (wrong == nullptr)
         return {"not JSON (a number out of range, or an escape without its pair?)", 0, 0};
-    const std::string_view before = text.substr(0, scanner.position());
-    const auto newlines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-    const std::size_t last_newline = before.rfind('\n');
-    const std::size_t column =
-        last_newline == std::string_view::npos ? before.size() : before.size() - last_newline - 1;
-    return {wrong, newlines + 1, column + 1};
+    const TextPlace place = place_at(text, scanner.position());
+    return {wrong, place.line, place.column};
 }
 
 }  // namespace penstock::model

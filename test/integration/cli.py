@@ -5,6 +5,7 @@ import os
 import socket
 import tempfile
 
+import pki
 from harness import OK, answers, case, cases, contains, equal, expect, expect_refused, free_port, run_program
 
 
@@ -71,11 +72,9 @@ def refused(t, flags, culprit):
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
     ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
     ["--admin-token-file", "f"], ["--store", "etcd:http://127.0.0.1:2379"], ["--access-log", "-"],
-    ["--otlp", "http://127.0.0.1:1"],
-    ["check", "file.json"]]])
+    ["--otlp", "http://127.0.0.1:1"]]])
 def not_built(t, flags):
-    expect_refused(run_program(*addresses(), *flags) if flags[0] != "check" else run_program(*flags),
-                   flags[0], "not supported yet")
+    expect_refused(run_program(*addresses(), *flags), flags[0], "not supported yet")
 
 
 @case("--help prints every flag and exits 0")
@@ -95,6 +94,57 @@ def version_text(t):
     equal((code, err), (0, ""), "exit code and stderr")
     for part in ("penstock", "llhttp", "epoll"):
         contains(out, part, "the version")
+
+
+# penstock check FILE.
+
+def checked(text, *more):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "all.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        code, out, err = run_program("check", path, *more)
+        return code, out.replace(path, "FILE"), err.replace(path, "FILE")
+
+
+@case("check: a good document, exit 0")
+def check_good(t):
+    route = {"vHost": "a.test", "backends": [{"hostname": "name.test", "port": 1}]}
+    equal(checked(json.dumps({"version": 1, "routes": [route]})), (0, "FILE: good\n", ""), "code, stdout, stderr")
+
+
+@case("check: everything that is wrong, each with its line, column and pointer; exit 1")
+def check_bad(t):
+    pair = pki.make("b.test")
+    text = json.dumps({"routes": [{"vHost": "a.test", "retries": 11, "backends": [{"hostname": "127.0.0.1"}]},
+                                  {"vHost": "a.test"}],
+                       "certificates": [{"domain": "c.test", "cert": pair.cert, "key": pair.key}]}, indent=1)
+    code, out, err = checked(text)
+    equal((code, out), (1, ""), "code and stdout")
+    rows = text.split("\n")
+    lines = [line.split(": ", 2) for line in err.splitlines()]
+    equal({pointer for _, pointer, _ in lines},
+          {"/routes/0/retries", "/routes/0/backends/0/port", "/routes/1/vHost", "/certificates/0/cert"}, "pointers")
+    for place, pointer, _ in lines:
+        _, line, column = place.split(":")
+        found = rows[int(line) - 1][int(column) - 1:]
+        starts = {"retries": "11", "port": "{", "vHost": '"a.test"', "cert": '"-----BEGIN'}
+        expect(found.startswith(starts[pointer.rpartition("/")[2]]), f"{place} {pointer} is at {found[:30]}")
+
+
+@cases([("that is no JSON", '{\n "routes": [,]\n}', "FILE:2:13: expected a value\n"),
+        ("that is empty", "", "FILE:1:1: the document is empty\n"),
+        ("of another version", '{"version": 2}', "FILE:1:13: /version: must be 1\n")])
+def check_no_document(t, text, wanted):
+    equal(checked(text), (1, "", wanted), "code, stdout, stderr")
+
+
+@case("check: a file that is not there is exit 1; no file, or two, exit 2")
+def check_usage(t):
+    code, out, err = run_program("check", "/no/such/file.json")
+    equal((code, out, err), (1, "", "/no/such/file.json: No such file or directory\n"), "no file")
+    expect_refused(run_program("check"), "FILE")
+    expect_refused(run_program("check", "a", "b"), "b")
 
 
 # Addresses.

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using Arguments = std::vector<const char*>;
-using Parsed = Result<std::variant<Options, Printout>>;
+using Parsed = Result<CommandLineResult>;
 
 Parsed parse(Arguments arguments) {
     arguments.insert(arguments.begin(), "penstock");
@@ -291,7 +291,6 @@ TEST_CASE("what is not built yet is refused by name, on the command line and in 
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
-    CHECK(names(error({"check", "f.json"}), "not supported yet"));
     CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
     const Environment token("PENSTOCK_ADMIN_TOKEN_FILE", "f");
     CHECK(names(error({}), "--admin-token-file is not supported yet"));
@@ -337,4 +336,12 @@ TEST_CASE("help lists what is built, with its defaults, and nothing else", "[app
 
 TEST_CASE("the version names the libraries", "[app]") {
     CHECK(printout({"--version"}).find("llhttp") != std::string::npos);
+}
+
+TEST_CASE("check FILE is a document to check; its file is wanted", "[app]") {
+    const auto parsed = parse({"check", "f.json"});
+    REQUIRE(parsed.has_value());
+    CHECK(std::get<FileToCheck>(*parsed).path == "f.json");
+    CHECK(names(error({"check"}), "FILE"));
+    CHECK(names(error({"check", "a", "b"}), "b"));
 }

@@ -40,15 +40,15 @@ TEST_CASE_METHOD(Fixture, "a document's routes are the only ones", "[control]") 
 
 TEST_CASE_METHOD(Fixture, "a bad document changes nothing and says what is wrong", "[control]") {
     REQUIRE(status(ask("POST", "/api/v1/routes", simple_route)) == 201);
-    CHECK(errors_of("{\n \"routes\": [,]\n}") ==
-          ConfigErrors{path + ": line 2, column 13: expected a value"});
+    CHECK(errors_of("{\n \"routes\": [,]\n}") == ConfigErrors{path + ":2:13: expected a value"});
     CHECK(errors_of(
               R"({"routes":[{"vHost":"b.example"},{"vHost":"c","retries":"x","timeout":1}]})") ==
-          ConfigErrors{path + ": /routes/1/retries: must be a whole number, not a string",
-                       path + R"(: /routes/1/timeout: a duration needs a unit: "1ms" or "1s"?)"});
+          ConfigErrors{
+              path + ":1:57: /routes/1/retries: must be a whole number, not a string",
+              path + R"(:1:71: /routes/1/timeout: a duration needs a unit: "1ms" or "1s"?)"});
     CHECK(errors_of(R"({"routes":[{"vHost":"b"},{"vHost":"b"}]})") ==
-          ConfigErrors{path + ": /routes/1/vHost: \"b\" is taken by /routes/0"});
-    CHECK(errors_of("[]") == ConfigErrors{path + ": must be an object, not an array"});
+          ConfigErrors{path + ":1:35: /routes/1/vHost: \"b\" is taken by /routes/0"});
+    CHECK(errors_of("[]") == ConfigErrors{path + ":1:1: must be an object, not an array"});
     store.failure = "disk full";
     CHECK(errors_of(R"({"routes":[]})") == ConfigErrors{path + ": disk full"});
     CHECK(served("a.example") == "a.example");
