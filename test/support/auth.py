@@ -1,4 +1,7 @@
-"""Auth providers for the tests: through the API, and credentials for requests. Every password is "sesame"."""
+"""Auth providers for the tests: through the API, and credentials for requests. Every password is "sesame".
+
+Field names are in lower case, as HTTP/2 wants them.
+"""
 
 import base64
 import itertools
@@ -42,8 +45,8 @@ def add_users(proxy, *names, hash=BCRYPT, **fields):
 
 def basic(name, password="sesame"):
     pair = base64.b64encode(f"{name}:{password}".encode()).decode()
-    return f"Authorization: Basic {pair}"
+    return f"authorization: Basic {pair}"
 
 
 def bearer(token):
-    return f"Authorization: Bearer {token}"
+    return f"authorization: Bearer {token}"
