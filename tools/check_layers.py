@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that includes point down the layers, as docs/architecture.md lists them.
 
-    base -> io -> net -> http -> model -> snapshot -> { proxy | control } -> app
+    base -> io -> net -> http -> model -> auth -> snapshot -> { proxy | control } -> app
 
 A layer includes itself and those before it; proxy and control never each other. Own headers are written from src/, as
 "layer/file.hpp", and the public ones as <penstock/file.hpp>; these include the standard library and each other only.
@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ['base', 'io', 'net', 'http', 'model', 'snapshot', 'proxy', 'control', 'app']
+LAYERS = ['base', 'io', 'net', 'http', 'model', 'auth', 'snapshot', 'proxy', 'control', 'app']
 STRANGERS = {('proxy', 'control'), ('control', 'proxy')}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?P<form>[<"])(?P<name>[^>"]+)[>"]')
 

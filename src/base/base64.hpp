@@ -1,4 +1,4 @@
-// Base64 (RFC 4648 section 4) into bytes.
+// Base64 (RFC 4648 sections 4 and 5) into bytes.
 //
 // Pure function, any thread.
 #pragma once
@@ -12,5 +12,11 @@ namespace penstock {
 /// White space between the characters is passed over, as tools break lines; empty where anything
 /// else is wrong, missing padding included.
 std::optional<std::string> decode_base64(std::string_view text);
+
+/// Without padding and white space; empty where anything is wrong, left-over bits that are not zero
+/// included: every byte string has one text.
+std::optional<std::string> decode_base64_unpadded(std::string_view text);
+/// The same in the alphabet for URLs, as JSON Web Signatures use it (RFC 7515 section 2).
+std::optional<std::string> decode_base64url(std::string_view text);
 
 }  // namespace penstock

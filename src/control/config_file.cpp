@@ -80,7 +80,8 @@ Result<std::uint64_t, ConfigErrors> apply_text(const std::string& path, const st
 }
 
 bool is_configured(const Configuration& configuration) {
-    return !configuration.routes().empty() || !configuration.certificates().domains().empty();
+    return !configuration.routes().empty() || !configuration.auth_providers().empty() ||
+           !configuration.certificates().domains().empty();
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ constexpr std::array schemas{
 "detail":{"type":"string"},"type":{"type":"string"}},"required":["pointer","detail"]}}},
 "required":["type","title","status","detail"]})"},
     Schema{"Routes", R"({"type":"array","items":{"$ref":"#/components/schemas/Route"}})"},
+    Schema{"AuthProviders",
+           R"({"type":"array","items":{"$ref":"#/components/schemas/AuthProvider"}})"},
     Schema{"Certificates",
            R"({"type":"array","items":{"$ref":"#/components/schemas/Certificate"}})"},
     Schema{"Certificate", R"({"description":"A domain, with one certificate of each kind of key.",
@@ -56,7 +58,7 @@ constexpr std::array schemas{
 "type":"object","additionalProperties":false,"properties":{
 "version":{"const":1},"process":{"description":"Flags of the program, for its next start.",
 "type":"object"},"routes":{"$ref":"#/components/schemas/Routes"},
-"authProviders":{"type":"array","items":{"type":"object"}},
+"authProviders":{"$ref":"#/components/schemas/AuthProviders"},
 "certificates":{"type":"array","items":{"$ref":"#/components/schemas/CertificateUpload"}}}})"},
     Schema{"Revision", R"({"type":"object","properties":{"revision":{"type":"integer","minimum":1},
 "when":{"type":"string","format":"date-time"},"what":{"type":"string"},"by":{"type":"string"}},
@@ -236,6 +238,7 @@ void write_schemas(std::string& out) {
     model::write_backend_schema(into.key("Backend"), SchemaOf::whole);
     model::write_backend_schema(into.key("BackendPatch"), SchemaOf::patch);
     model::write_certificate_schema(into.key("CertificateUpload"));
+    model::write_auth_provider_schema(into.key("AuthProvider"));
     for (const auto& [name, json] : schemas) into.key(name) += json;
 }
 

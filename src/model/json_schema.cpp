@@ -14,8 +14,8 @@
 
 #include <fmt/format.h>
 
+#include "model/auth_provider_fields.hpp"
 #include "model/json_writer.hpp"
-#include "model/route_fields.hpp"
 #include "model/units.hpp"
 
 namespace penstock::model {
@@ -36,6 +36,7 @@ struct Property {
 struct Visitor {
     void operator()(std::string_view, const auto&, const About&) {}
     void secret(std::string_view, const auto&, const About&) {}
+    void accepted(std::string_view, const auto&, const About&) {}
 };
 
 template <class T>
@@ -139,6 +140,14 @@ void describe(const Property& property, const std::vector<Backend>&, bool nullab
     property.object.key("maxItems") += std::to_string(most_backends);
 }
 
+/// The type of an auth provider: which one it is decides what else there is.
+void describe(const Property& property, const AuthProviderConfig::Method& method, bool) {
+    write_string(property.object.key("const"), auth_types[method.index() - 1].name);
+}
+
+template <class T>
+void describe(const Property& property, const std::vector<T>& items, bool nullable);
+
 template <class T>
 void describe(const Property& property, const std::optional<T>& value, bool) {
     describe(property, value.value_or(T{}), true);
@@ -160,6 +169,10 @@ class PropertiesWriter {
     }
     template <class T>
     void secret(std::string_view name, const T& value, const About& about) {
+        (*this)(name, value, about, true);
+    }
+    template <class T>
+    void accepted(std::string_view name, const T& value, const About& about) {
         (*this)(name, value, about, true);
     }
     JsonObject& properties() noexcept { return properties_; }
@@ -208,6 +221,14 @@ void write_object(std::string& out, const T& object, SchemaOf of, More more) {
     write_properties(schema, object, of, more);
 }
 
+/// Of structures without a schema of their own.
+template <class T>
+void describe(const Property& property, const std::vector<T>&, bool nullable) {
+    write_type(property, "array", nullable);
+    JsonObject items(property.object.key("items"));
+    describe(Property{items, property.about, property.of}, T{}, false);
+}
+
 constexpr auto nothing_more = [](JsonObject&) {};
 
 }  // namespace
@@ -225,6 +246,19 @@ void write_backend_schema(std::string& out, SchemaOf of) {
         properties.key("state") +=
             R"({"type":"string","enum":["alive","dead","maintenance"],"readOnly":true})";
     });
+}
+
+void write_auth_provider_schema(std::string& out) {
+    JsonObject schema(out);
+    std::string& alternatives = schema.key("oneOf");
+    char separator = '[';
+    for (const AuthType& type : auth_types) {
+        alternatives += std::exchange(separator, ',');
+        AuthProviderConfig provider;
+        provider.method = type.fresh;
+        write_object(alternatives, provider, SchemaOf::whole, nothing_more);
+    }
+    alternatives += ']';
 }
 
 void write_certificate_schema(std::string& out) {

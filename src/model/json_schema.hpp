@@ -17,5 +17,7 @@ void write_route_schema(std::string& out, SchemaOf of);
 /// With its run-time state, which answers show and requests may repeat.
 void write_backend_schema(std::string& out, SchemaOf of);
 void write_certificate_schema(std::string& out);
+/// One of several, by its type.
+void write_auth_provider_schema(std::string& out);
 
 }  // namespace penstock::model

@@ -1,13 +1,9 @@
 #include "model/validate.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <concepts>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -16,8 +12,9 @@
 
 #include "base/bytes.hpp"
 #include "model/field_names.hpp"
+#include "model/findings.hpp"
 #include "model/host_pattern.hpp"
-#include "model/route_fields.hpp"
+#include "model/range_check.hpp"
 #include "model/units.hpp"
 #include "model/uuid.hpp"
 
@@ -25,98 +22,7 @@ namespace penstock::model {
 
 namespace {
 
-using std::chrono::milliseconds;
 using Names = std::unordered_set<std::string>;
-
-/// The errors of one route, with the pointer of the part at hand.
-class Findings {
-  public:
-    explicit Findings(std::string_view base) : base_(base) {}
-
-    void add(std::string_view below, std::string detail,
-             FieldErrorKind kind = FieldErrorKind::invalid) {
-        errors_.push_back({base_ + std::string(below), std::move(detail), kind});
-    }
-    void conflict(std::string_view below, std::string detail) {
-        add(below, std::move(detail), FieldErrorKind::conflict);
-    }
-    FieldErrors take() { return std::move(errors_); }
-
-  private:
-    std::string base_;
-    FieldErrors errors_;
-};
-
-void check_id(const std::string& id, std::string_view at, Findings& findings) {
-    const auto is_control = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    };
-    if (id.size() > longest_id)
-        findings.add(at, fmt::format("longer than {} bytes", longest_id));
-    else if (std::any_of(id.begin(), id.end(), is_control))
-        findings.add(at, "control characters cannot stand here");
-}
-
-/// The ranges of numbers and durations, as the list of fields has them.
-class RangeCheck {
-  public:
-    RangeCheck(std::string at, Findings& findings) : at_(std::move(at)), findings_(findings) {}
-
-    template <class T>
-    void operator()(std::string_view name, const T& value, const About& about = {}) {
-        check(child_pointer(at_, name), value, about);
-    }
-    template <class T>
-    void secret(std::string_view name, const T& value, const About& about) {
-        (*this)(name, value, about);
-    }
-
-  private:
-    template <std::unsigned_integral U>
-    requires(!std::same_as<U, bool>) void check(const std::string& at, U value,
-                                                const About& about) {
-        const auto least = static_cast<std::uint64_t>(about.least);
-        const auto most = static_cast<std::uint64_t>(about.most);
-        if (value >= least && value <= most) return;
-        const std::string_view verb = about.required && value == 0 ? "required:" : "must be";
-        findings_.add(at, about.most == INT64_MAX
-                              ? fmt::format("{} at least {}", verb, least)
-                              : fmt::format("{} from {} to {}", verb, least, most));
-    }
-    void check(const std::string& at, milliseconds value, const About& about) {
-        const milliseconds least(std::max<std::int64_t>(about.least, 1));
-        const milliseconds most(std::min<std::int64_t>(about.most, longest_duration.count()));
-        if (value >= least && value <= most) return;
-        findings_.add(at, fmt::format("must be from {} to {}", format_duration(least),
-                                      format_duration(most)));
-    }
-    template <class T>
-    void check(const std::string& at, const std::optional<T>& value, const About& about) {
-        if (value) check(at, *value, about);
-    }
-    template <class T>
-    void check(const std::string& at, const std::vector<T>& items, const About& about) {
-        for (std::size_t i = 0; i < items.size(); ++i) check(child_pointer(at, i), items[i], about);
-    }
-    template <class T>
-    requires requires(const T& object, RangeCheck& visit) { visit_fields(object, visit); }
-    void check(const std::string& at, const T& object, const About&) {
-        RangeCheck inside(at, findings_);
-        visit_fields(object, inside);
-    }
-    // What has no range.
-    void check(const std::string&, const std::string&, const About&) {}
-    void check(const std::string&, bool, const About&) {}
-    void check(const std::string&, double, const About&) {}
-    void check(const std::string&, const std::map<std::string, std::optional<std::string>>&,
-               const About&) {}
-    template <class E>
-    requires std::is_enum_v<E>
-    void check(const std::string&, E, const About&) {}
-
-    std::string at_;
-    Findings& findings_;
-};
 
 void check_hosts(RouteConfig& route, Findings& findings) {
     Names seen;
