@@ -22,15 +22,13 @@ struct Unbuilt {
 
 /// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
 constexpr std::array unbuilt_flags{
-    Unbuilt{"--admin-cert", nullptr},
-    Unbuilt{"--admin-key", nullptr},
-    Unbuilt{"--admin-client-ca", nullptr},
-    Unbuilt{"--admin-token-file", nullptr},
-    Unbuilt{"--access-log", "off"},
-    Unbuilt{"--auth-threads", "1"},
-    Unbuilt{"--otlp", nullptr},
+    Unbuilt{"--admin-cert", nullptr},      Unbuilt{"--admin-key", nullptr},
+    Unbuilt{"--admin-client-ca", nullptr}, Unbuilt{"--admin-token-file", nullptr},
+    Unbuilt{"--access-log", "off"},        Unbuilt{"--otlp", nullptr},
     Unbuilt{"--watchdog", nullptr},
 };
+
+constexpr std::uint64_t most_auth_threads = 1'024;
 
 std::string environment_name(const std::string& flag) {
     std::string name = "PENSTOCK_";
@@ -210,6 +208,13 @@ void describe_threads(CommandLine& line, Options& options) {
             return assign(options.pinning, text, "--pin", &parse_pinning);
         },
         "auto");
+    line.one(
+        group, "--auth-threads", "N", "Threads that check passwords",
+        [&](const std::string& text) {
+            return assign_number(options.auth_threads, text, "--auth-threads", most_auth_threads,
+                                 1);
+        },
+        "1");
     line.one(
         group, "--io", "ENGINE", "auto, uring or epoll",
         [&](const std::string& text) {

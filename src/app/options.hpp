@@ -37,6 +37,7 @@ struct Options {
     std::vector<std::string> admin_hosts;
     std::optional<unsigned> workers;  // empty: one for each CPU that the process may use
     Pinning pinning;
+    unsigned auth_threads = 1;
     EngineChoice engine = EngineChoice::automatic;
     std::string store = "sqlite:penstock.db";
     std::optional<std::string> config_file;

@@ -154,6 +154,7 @@ Result<void> Proxy::start_workers(io::Engine engine,
     publisher_.on_backend_gone([this](snapshot::BackendName backend) {
         for (auto& worker : workers_) worker->retire_backend(backend);
     });
+    auth_threads_ = std::make_unique<proxy::AuthThreads>(options_.auth_threads);
     const net::tls::TicketSeed& tickets = control_.node().tickets;
     for (std::size_t i = 0; i < places.size(); ++i) {
         workers_.push_back(std::make_unique<proxy::Worker>(
@@ -162,7 +163,8 @@ Result<void> Proxy::start_workers(io::Engine engine,
                                  .engine = engine,
                                  .listeners = worker_listeners_[i],
                                  .tickets = tickets,
-                                 .tell_control = control_.listener()},
+                                 .tell_control = control_.listener(),
+                                 .auth_threads = auth_threads_.get()},
             options_.proxy, *limits_, publisher_));
         if (auto started = workers_.back()->start(); !started) {
             workers_.pop_back();
@@ -199,6 +201,7 @@ void Proxy::stop(bool (*hurry)()) {
     drain_workers(hurry);
     control_.stop();
     workers_.clear();
+    auth_threads_.reset();
     close(admin_listening_);
 }
 

@@ -13,6 +13,7 @@
 #include "app/control_thread.hpp"
 #include "app/options.hpp"
 #include "app/privileges.hpp"
+#include "proxy/auth_threads.hpp"
 #include "proxy/connection_limits.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/publisher.hpp"
@@ -60,6 +61,7 @@ class Proxy {
     std::unique_ptr<proxy::ConnectionLimits> limits_;
     snapshot::Publisher publisher_;
     ControlThread control_;
+    std::unique_ptr<proxy::AuthThreads> auth_threads_;  // outlives the workers
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
     std::vector<std::vector<proxy::ClientListener>>
         worker_listeners_;  // by worker; the fds are in client_listening_

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "model/auth_provider.hpp"
 #include "model/host_pattern.hpp"
 #include "model/json_writer.hpp"
 
@@ -33,6 +34,7 @@ void write_list(std::string& out, const Items& items, Write write) {
 
 template <class Routes, class RouteOf>
 std::string write_document(const Routes& routes, RouteOf route_of,
+                           const AuthProviders& auth_providers,
                            const CertificateConfigs& certificates) {
     std::string out;
     {
@@ -43,7 +45,10 @@ std::string write_document(const Routes& routes, RouteOf route_of,
         write_list(out, routes, [&](const auto& item) {
             model::write_configured(out, route_of(item), Secrets::left_out);
         });
-        object.key("authProviders") += "[]";
+        object.key("authProviders");
+        write_list(out, auth_providers, [&](const auto& item) {
+            model::write_configured(out, item.second.config, Secrets::left_out);
+        });
         object.key("certificates");
         write_list(out, certificates, [&](const auto& item) {
             model::write_configured(out, item.second, Secrets::left_out);
@@ -97,6 +102,24 @@ std::map<std::string, CheckedCertificate> check_certificates(
     return checked;
 }
 
+/// Those of the document, by id; what is wrong with them is added to its errors.
+AuthProviders check_auth_providers(model::Draft<model::ConfigDocument>& draft) {
+    AuthProviders checked;
+    auto& configs = draft.value.auth_providers;
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+        model::Draft<AuthProviderConfig> one{std::move(configs[i]), {}};
+        auto compiled = check_auth_provider(one);
+        for (model::FieldError& error : one.errors)
+            error.pointer.insert(0, model::child_pointer("/authProviders", i));
+        model::add_new(draft.errors, std::move(one.errors));
+        if (compiled == nullptr) continue;
+        std::string id = one.value.id;
+        checked.emplace(std::move(id),
+                        CheckedAuthProvider{std::move(one.value), std::move(compiled)});
+    }
+    return checked;
+}
+
 /// Where everything else is well, replace_all() finds them.
 void add_ssl_errors(const Configuration& configuration, const std::vector<RouteConfig>& routes,
                     model::FieldErrors& errors) {
@@ -117,7 +140,7 @@ Result<std::string> current_document(const Configuration& configuration) {
         certificates.emplace(fmt::format("{:08}", i), (*stored)[i]);
     return write_document(
         configuration.routes(), [](const auto& item) -> const RouteConfig& { return item.second; },
-        certificates);
+        configuration.auth_providers(), certificates);
 }
 
 Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
@@ -129,7 +152,13 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
         if (const RouteConfig* before = configuration.find_same(route))
             model::inherit_secrets(route, *before);
     }
+    for (AuthProviderConfig& provider : draft.value.auth_providers) {
+        const auto before = configuration.auth_providers().find(provider.id);
+        if (before != configuration.auth_providers().end())
+            model::inherit_secrets(provider, before->second.config);
+    }
     model::check(draft);
+    AuthProviders providers = check_auth_providers(draft);
     auto checked = check_certificates(draft, *stored);
     auto& routes = draft.value.routes;
     if (!draft.errors.empty()) {
@@ -146,9 +175,11 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
         std::map<std::string_view, const RouteConfig*> sorted;
         for (const RouteConfig& route : routes) sorted[route.v_host] = &route;
         *shown = write_document(
-            sorted, [](const auto& item) -> const RouteConfig& { return *item.second; },
+            sorted, [](const auto& item) -> const RouteConfig& { return *item.second; }, providers,
             certificates);
     }
+    whole.auth_providers.emplace();
+    for (auto& [id, provider] : providers) whole.auth_providers->push_back(std::move(provider));
     return configuration.replace_all(std::move(routes), mode, std::move(whole));
 }
 

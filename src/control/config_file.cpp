@@ -44,7 +44,8 @@ ConfigErrors lines_of(const std::string& path, const model::FieldErrors& errors)
 }
 
 bool is_configured(const Configuration& configuration) {
-    return !configuration.routes().empty() || !configuration.certificates().domains().empty();
+    return !configuration.routes().empty() || !configuration.auth_providers().empty() ||
+           !configuration.certificates().domains().empty();
 }
 
 }  // namespace

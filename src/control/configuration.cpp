@@ -79,6 +79,7 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     }
     model::FieldErrors faults;
     auto certificate = certificate_for(route, "", faults);
+    check_auth_provider_of(route, "", faults);
     if (!faults.empty()) return invalid(std::move(faults));
     if (mode == Mode::check) return std::uint64_t{0};
     if (mode == Mode::apply) {
@@ -123,17 +124,21 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
     std::map<std::string, CertificatePtr, std::less<>> certificates;
+    Replacement replacement;
+    if (whole.auth_providers) use_all(std::move(*whole.auth_providers), replacement);
     model::FieldErrors faults;
     for (std::size_t i = 0; i < routes.size(); ++i) {
-        certificates[routes[i].v_host] =
-            certificate_for(routes[i], model::child_pointer("/routes", i), faults);
+        const std::string base = model::child_pointer("/routes", i);
+        certificates[routes[i].v_host] = certificate_for(routes[i], base, faults);
+        const auto& provider = routes[i].auth_provider;
+        if (provider && find_auth_provider(provider, replacement) == nullptr)
+            faults.push_back(no_auth_provider(*provider, base));
     }
     if (!faults.empty()) return invalid(std::move(faults));
     if (mode == Mode::check) return std::uint64_t{0};
     if (mode == Mode::apply) {
         if (auto names = unknown_names_of(routes); !names.empty()) return later(std::move(names));
     }
-    Replacement replacement;
     replacement.of_routes = std::move(certificates);
     replacement.rows = std::move(whole.rows);
     for (const auto& [v_host, route] : routes_) replacement.routes[v_host] = std::nullopt;
@@ -149,10 +154,13 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
 }
 
 Configuration::Outcome Configuration::replace(Replacement replacement, Reason reason) {
+    settle_auth_providers(replacement);
     std::vector<RouteChange> changes;
     for (const auto& [v_host, route] : replacement.routes) {
         changes.push_back(route ? change_to(*route) : RouteChange{v_host, nullptr});
-        if (route) changes.back().certificate = std::move(replacement.of_routes[v_host]);
+        if (!route) continue;
+        changes.back().certificate = std::move(replacement.of_routes[v_host]);
+        changes.back().auth = find_auth_provider(route->auth_provider, replacement);
     }
     std::vector<Event> events;
     for (const auto& [v_host, route] : replacement.routes) {
@@ -164,6 +172,7 @@ Configuration::Outcome Configuration::replace(Replacement replacement, Reason re
     auto outcome =
         commit(changes, replacement.certificates, std::move(replacement.rows), std::move(reason));
     if (!outcome) return outcome;
+    take_auth_providers(replacement);
     for (const auto& [v_host, route] : replacement.routes) {
         forget(v_host);
         forget_marks(v_host, route ? &*route : nullptr);
@@ -305,7 +314,8 @@ std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& 
 }
 
 RouteChange Configuration::change_to(const RouteConfig& route) const {
-    return {route.v_host, &route, states_of(route), certificates_.of_route(route.v_host)};
+    return {route.v_host, &route, states_of(route), certificates_.of_route(route.v_host),
+            find_auth_provider(route.auth_provider)};
 }
 
 model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {

@@ -1,4 +1,5 @@
-// Configuration: the routes and certificates in force, and the only way to change them.
+// Configuration: the routes, certificates and auth providers in force, and the only way to change
+// them.
 //
 // Owned by the control thread. A change is checked against all other routes, committed to the
 // store, then published; the epoch it returns has passed when every worker serves it.
@@ -18,6 +19,7 @@
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
+#include "control/auth_providers.hpp"
 #include "control/certificates.hpp"
 #include "control/event_bus.hpp"
 #include "control/names.hpp"
@@ -87,6 +89,8 @@ class Configuration {
     struct Whole {
         /// The only ones that were uploaded; nothing: those there are stay.
         std::optional<std::vector<CheckedCertificate>> certificates{};
+        /// The only ones; nothing: those there are stay.
+        std::optional<std::vector<CheckedAuthProvider>> auth_providers{};
         std::string what = "the whole configuration";
         std::string by = administrator;
         std::vector<RowChange> rows{};  // of the node, stored with it
@@ -116,6 +120,16 @@ class Configuration {
                             Mode mode = Mode::apply);
     /// All of the domain, which has some.
     Outcome remove_certificates(const std::string& domain, Mode mode = Mode::apply);
+    /// Those that the store has.
+    const AuthProviders& auth_providers() const noexcept { return auth_providers_; }
+    /// It comes from check_auth_provider(). The routes that name it are published anew with it.
+    Outcome put_auth_provider(CheckedAuthProvider provider, Mode mode = Mode::apply);
+    /// There is one; refused while a route names it.
+    Outcome remove_auth_provider(const std::string& id, Mode mode = Mode::apply);
+    /// Adds what is wrong with the auth provider that the route names: there must be one.
+    void check_auth_provider_of(const RouteConfig& route, std::string_view base,
+                                model::FieldErrors& errors) const;
+
     /// The route's `ssl`, checked; null where it has none, and where something is wrong with it,
     /// which is added to `errors` with pointers under `base`.
     CertificatePtr certificate_for(const RouteConfig& route, std::string_view base,
@@ -150,6 +164,7 @@ class Configuration {
         std::map<std::string, std::optional<RouteConfig>, std::less<>> routes;  // empty: it goes
         std::map<std::string, CertificatePtr, std::less<>> of_routes;  // of their `ssl`, by vHost
         std::vector<CertificateChange> certificates;
+        std::map<std::string, std::optional<CheckedAuthProvider>, std::less<>> auth_providers;
         std::vector<RowChange> rows;  // to be stored beside those of routes
     };
     /// For the list of revisions.
@@ -164,6 +179,7 @@ class Configuration {
     std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
     Result<void, Refusal> load_certificates();
     Result<void, Refusal> load_marks();
+    Result<void, Refusal> load_auth_providers();
     Outcome commit(std::span<const snapshot::RouteChange> changes,
                    std::span<const CertificateChange> certificates, std::vector<RowChange> rows,
                    Reason reason);
@@ -172,12 +188,20 @@ class Configuration {
     void add_rows_without(const std::string& domain, std::vector<RowChange>& rows) const;
     Result<void, Refusal> add_all(const std::vector<CheckedCertificate>& certificates,
                                   Replacement& replacement) const;
+    AuthProviderPtr find_auth_provider(const std::optional<std::string>& id) const;
+    AuthProviderPtr find_auth_provider(const std::optional<std::string>& id,
+                                       const Replacement& replacement) const;
+    void use_all(std::vector<CheckedAuthProvider> providers, Replacement& replacement) const;
+    void settle_auth_providers(Replacement& replacement) const;
+    void take_auth_providers(Replacement& replacement);
     void add_events_of(std::span<const CertificateChange> changes,
                        std::vector<Event>& events) const;
     Outcome replace(Replacement replacement, Reason reason);
     Result<void, Refusal> take_back(const std::vector<RowChange>& changes, Replacement& replacement,
                                     std::map<std::string, Marks>& marks) const;
     Result<void, Refusal> take_back_route(const RowChange& change, Replacement& replacement) const;
+    Result<void, Refusal> take_back_auth_provider(const RowChange& change,
+                                                  Replacement& replacement) const;
     Result<void, Refusal> take_back_certificate(const RowChange& change,
                                                 std::map<std::string, CertificateSet>& after) const;
     /// "Not yet": see Refusal::unknown_names.
@@ -200,6 +224,7 @@ class Configuration {
     Names& names_;
     Routes routes_;
     Certificates certificates_;
+    AuthProviders auth_providers_;
     Holders hosts_;  // vHosts and aliases
     Holders ids_;
     std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one

@@ -39,6 +39,21 @@ Result<void, Refusal> Configuration::take_back_route(const RowChange& change,
     return unreadable("The store's route is not what was put there.");
 }
 
+/// What it was made of was accepted then.
+Result<void, Refusal> Configuration::take_back_auth_provider(const RowChange& change,
+                                                             Replacement& replacement) const {
+    std::optional<CheckedAuthProvider>& provider = replacement.auth_providers[change.id];
+    if (!change.value) return {};
+    auto config = read_auth_provider_row({change.id, *change.value});
+    if (!config) return unreadable(config.error().message);
+    model::Draft<AuthProviderConfig> draft{std::move(*config), {}};
+    auto compiled = check_auth_provider(draft);
+    if (compiled == nullptr)
+        return unreadable("The store's auth provider is not what was put there.");
+    provider = {std::move(draft.value), std::move(compiled)};
+    return {};
+}
+
 /// What the domains will have is in `after`.
 Result<void, Refusal> Configuration::take_back_certificate(
     const RowChange& change, std::map<std::string, CertificateSet>& after) const {
@@ -67,6 +82,8 @@ Result<void, Refusal> Configuration::take_back(const std::vector<RowChange>& cha
         } else if (change.kind == RowKind::certificate) {
             taken = take_back_certificate(change, certificates);
             replacement.rows.push_back(change);
+        } else if (change.kind == RowKind::auth_provider) {
+            taken = take_back_auth_provider(change, replacement);
         } else if (change.kind == RowKind::maintenance) {
             auto read = change.value ? read_marks_row({change.id, *change.value}) : Marks();
             if (!read) return unreadable(read.error().message);

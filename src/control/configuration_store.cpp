@@ -24,6 +24,7 @@ Configuration::Outcome Configuration::load() {
     if (!revisions) return unreadable(revisions.error().message);
     if (!revisions->empty()) last_revision_ = revisions->back().number;
     if (auto loaded = load_certificates(); !loaded) return Failure{std::move(loaded.error())};
+    if (auto loaded = load_auth_providers(); !loaded) return Failure{std::move(loaded.error())};
     if (auto loaded = load_marks(); !loaded) return Failure{std::move(loaded.error())};
     std::vector<RouteConfig> stored;
     for (const Row& row : *rows) {

@@ -67,6 +67,7 @@ ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before)
     model::check(draft);
     model::FieldErrors faults;
     call.configuration.certificate_for(route, "", faults);
+    call.configuration.check_auth_provider_of(route, "", faults);
     model::add_new(draft.errors, std::move(faults));
     if (!draft.errors.empty()) return problem(draft.errors);
     if (before != nullptr) inherit_ids(route, *before);

@@ -106,6 +106,7 @@ void write_requests(Object& object, const Counts& counts) {
     object.number("aborted", counts.aborted);
     object.number("active", counts.active);
     object.number("queued", counts.queued);
+    object.number("queuedForAuth", counts.queued_for_auth);
 }
 
 struct PhaseName {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "control/certificates.hpp"
+#include "model/auth_provider.hpp"
 #include "model/json_document.hpp"
 #include "model/json_writer.hpp"
 #include "model/route.hpp"
@@ -43,6 +44,12 @@ RowChange row_of(const CertificateConfig& config, net::tls::Certificate::KeyKind
     return change;
 }
 
+RowChange row_of(const AuthProviderConfig& config) {
+    RowChange change{RowKind::auth_provider, config.id, std::string()};
+    model::write_configured(*change.value, config, model::Secrets::included);
+    return change;
+}
+
 RowChange row_of(const std::string& v_host, const Marks& marks) {
     if (marks.empty()) return {RowKind::maintenance, v_host, std::nullopt};
     std::string json = "[";
@@ -59,6 +66,10 @@ Result<RouteConfig> read_route_row(const Row& row) {
 
 Result<CertificateConfig> read_certificate_row(const Row& row) {
     return read<CertificateConfig>(RowKind::certificate, row, &model::draft_certificate);
+}
+
+Result<AuthProviderConfig> read_auth_provider_row(const Row& row) {
+    return read<AuthProviderConfig>(RowKind::auth_provider, row, &model::draft_auth_provider);
 }
 
 Result<Marks> read_marks_row(const Row& row) {

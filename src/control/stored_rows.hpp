@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
@@ -22,12 +23,14 @@ std::string certificate_row_id(std::string_view domain, net::tls::Certificate::K
 
 RowChange row_of(const RouteConfig& route);
 RowChange row_of(const CertificateConfig& config, net::tls::Certificate::KeyKind kind);
+RowChange row_of(const AuthProviderConfig& config);
 /// No marks: no row.
 RowChange row_of(const std::string& v_host, const Marks& marks);
 
 /// The error names the row.
 Result<RouteConfig> read_route_row(const Row& row);
 Result<CertificateConfig> read_certificate_row(const Row& row);
+Result<AuthProviderConfig> read_auth_provider_row(const Row& row);
 Result<Marks> read_marks_row(const Row& row);
 
 }  // namespace penstock::control

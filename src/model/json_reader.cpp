@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "model/route_fields.hpp"
+#include "model/auth_provider_fields.hpp"
 #include "model/units.hpp"
 
 namespace penstock::model {
@@ -103,6 +103,25 @@ void read(element value, const Place& place, E& out) {
     place.refuse(fmt::format("must be one of {}", choices));
 }
 
+/// Fresh, of the type that is named.
+void read(element value, const Place& place, AuthProviderConfig::Method& out) {
+    std::string_view text;
+    if (value.get(text) != SUCCESS) return place.expected("a string", value);
+    std::string choices;
+    for (const AuthType& type : auth_types) {
+        if (type.name == text) {
+            out = type.fresh;
+            return;
+        }
+        choices += choices.empty() ? "" : ", ";
+        choices += type.name;
+    }
+    const bool is_to_come = std::find(auth_types_to_come.begin(), auth_types_to_come.end(), text) !=
+                            auth_types_to_come.end();
+    if (!is_to_come) return place.refuse(fmt::format("must be one of {}", choices));
+    place.errors.push_back({place.pointer, "not supported yet", FieldErrorKind::unsupported});
+}
+
 using FieldValues = std::map<std::string, std::optional<std::string>>;
 
 void read(element value, const Place& place, FieldValues& out) {
@@ -132,6 +151,10 @@ class ObjectReader {
     }
     template <class T>
     void secret(std::string_view name, T& out) {
+        (*this)(name, out);
+    }
+    template <class T>
+    void accepted(std::string_view name, T& out) {
         (*this)(name, out);
     }
     void ignore(std::initializer_list<std::string_view> names) {
@@ -165,6 +188,10 @@ void read(element value, const Place& place, T& out) {
     // Run-time state: answers carry it, so that what GET gave can be PUT back.
     if constexpr (std::is_same_v<T, Backend>)
         reader.ignore({"isDead", "deadSince", "failureCount", "state"});
+    // Which fields there are is not known before the type is.
+    if constexpr (std::is_same_v<T, AuthProviderConfig>) {
+        if (std::holds_alternative<std::monostate>(out.method)) return;
+    }
     reader.refuse_unknown();
 }
 
@@ -209,6 +236,13 @@ CertificateConfig read_certificate(element value, const std::string& pointer, Fi
     CertificateConfig certificate;
     read(value, Place{pointer, errors}, certificate);
     return certificate;
+}
+
+AuthProviderConfig read_auth_provider(element value, const std::string& pointer,
+                                      FieldErrors& errors) {
+    AuthProviderConfig provider;
+    read(value, Place{pointer, errors}, provider);
+    return provider;
 }
 
 std::string_view kind_of(element value) noexcept {

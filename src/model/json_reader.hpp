@@ -5,6 +5,7 @@
 // mean is validate.hpp.
 #pragma once
 
+#include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
 #include <simdjson.h>
 
@@ -20,6 +21,9 @@ RouteConfig read_route(simdjson::dom::element value, const std::string& pointer,
 Backend read_backend(simdjson::dom::element value, const std::string& pointer, FieldErrors& errors);
 CertificateConfig read_certificate(simdjson::dom::element value, const std::string& pointer,
                                    FieldErrors& errors);
+
+AuthProviderConfig read_auth_provider(simdjson::dom::element value, const std::string& pointer,
+                                      FieldErrors& errors);
 
 /// "an object", "a string" … for messages about what stands where something else should.
 std::string_view kind_of(simdjson::dom::element value) noexcept;

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "model/route_fields.hpp"
+#include "model/auth_provider_fields.hpp"
 #include "model/units.hpp"
 
 namespace penstock::model {
@@ -71,6 +71,14 @@ void write(Sink sink, std::chrono::milliseconds value) {
     write_string(sink.out, format_duration(value));
 }
 
+/// The name of its type.
+void write(Sink sink, const AuthProviderConfig::Method& method) {
+    if (method.index() == 0)
+        sink.out += "null";
+    else
+        write_string(sink.out, auth_types[method.index() - 1].name);
+}
+
 template <std::unsigned_integral U>
 void write(Sink sink, U value) {
     fmt::format_to(std::back_inserter(sink.out), "{}", value);
@@ -122,6 +130,8 @@ class ObjectWriter {
     void secret(std::string_view name, const T& value) {
         if (secrets_ == Secrets::included) (*this)(name, value);
     }
+    template <class T>
+    void accepted(std::string_view, const T&) {}
 
   private:
     JsonObject object_;
@@ -190,6 +200,10 @@ void write_configured(std::string& out, const RouteConfig& route, Secrets secret
 
 void write_configured(std::string& out, const CertificateConfig& certificate, Secrets secrets) {
     write(Sink{out, secrets}, certificate);
+}
+
+void write_configured(std::string& out, const AuthProviderConfig& provider, Secrets secrets) {
+    write(Sink{out, secrets}, provider);
 }
 
 }  // namespace penstock::model

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
 
 namespace penstock::model {
@@ -53,5 +54,6 @@ enum class Secrets : bool { left_out, included };
 /// As they are configured, without run-time state.
 void write_configured(std::string& out, const RouteConfig& route, Secrets secrets);
 void write_configured(std::string& out, const CertificateConfig& certificate, Secrets secrets);
+void write_configured(std::string& out, const AuthProviderConfig& provider, Secrets secrets);
 
 }  // namespace penstock::model

@@ -5,12 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "model/auth_provider.hpp"
 #include "model/credentials.hpp"
 #include "model/host_pattern.hpp"
 #include "model/json_reader.hpp"
 #include "model/json_writer.hpp"
 #include "model/merge_patch.hpp"
-#include "model/supported.hpp"
 #include "model/validate.hpp"
 
 namespace penstock::model {
@@ -21,18 +21,6 @@ using simdjson::SUCCESS;
 using simdjson::dom::element;
 
 template <class T, class Reader>
-Drafted<T> draft(std::string_view json, Reader read) {
-    const auto document = JsonDocument::parse(json);
-    if (!document) return Failure{document.error()};
-    Draft<T> draft;
-    FieldErrors errors;
-    draft.value = read(document->root(), "", errors);
-    draft.errors = document->duplicate_keys();
-    add_new(draft.errors, std::move(errors));
-    return draft;
-}
-
-template <class T, class Reader>
 Drafted<T> patch(const std::string& current, std::string_view json, Reader read) {
     const auto changes = JsonDocument::parse(json);
     if (!changes) return Failure{changes.error()};
@@ -40,15 +28,14 @@ Drafted<T> patch(const std::string& current, std::string_view json, Reader read)
         return Draft<T>{T{}, std::move(twice)};
     const auto target = JsonDocument::parse(current);
     if (!target) return Failure{target.error()};
-    return draft<T>(merge_patch(target->root(), changes->root()), read);
+    return draft_of<T>(merge_patch(target->root(), changes->root()), read);
 }
 
 void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) {
     for (const auto [name, value] : sections) {
         const std::string pointer = child_pointer("", name);
-        simdjson::dom::array items;
         simdjson::dom::object members;
-        if (name == "routes" || name == "certificates") continue;
+        if (name == "routes" || name == "authProviders" || name == "certificates") continue;
         if (name == "version") {
             std::uint64_t version = 0;
             if (value.get(version) != SUCCESS || version != 1)
@@ -58,13 +45,6 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
                 errors.push_back(
                     {pointer, fmt::format("must be an object, not {}", kind_of(value))});
             } else if (members.size() > 0) {
-                errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
-            }
-        } else if (name == "authProviders") {
-            if (value.get(items) != SUCCESS) {
-                errors.push_back(
-                    {pointer, fmt::format("must be an array, not {}", kind_of(value))});
-            } else if (items.size() > 0) {
                 errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
             }
         } else {
@@ -77,7 +57,6 @@ void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) 
 void check_part(Draft<RouteConfig>& draft, std::string_view base, KnownCredentials& known) {
     add_new(draft.errors, validate(draft.value, base));
     add_new(draft.errors, check_credentials(draft.value, base, known));
-    add_new(draft.errors, find_unsupported(draft.value, base));
 }
 
 /// The items of an array of the document; none where it is absent.
@@ -107,6 +86,8 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
     }
     refuse_other_sections(sections, errors);
     document.routes = read_section<RouteConfig>(sections, "routes", read_route, errors);
+    document.auth_providers =
+        read_section<AuthProviderConfig>(sections, "authProviders", read_auth_provider, errors);
     document.certificates =
         read_section<CertificateConfig>(sections, "certificates", read_certificate, errors);
     return document;
@@ -115,15 +96,15 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
 }  // namespace
 
 Drafted<RouteConfig> draft_route(std::string_view json) {
-    return draft<RouteConfig>(json, read_route);
+    return draft_of<RouteConfig>(json, read_route);
 }
 
 Drafted<Backend> draft_backend(std::string_view json) {
-    return draft<Backend>(json, read_backend);
+    return draft_of<Backend>(json, read_backend);
 }
 
 Drafted<CertificateConfig> draft_certificate(std::string_view json) {
-    return draft<CertificateConfig>(json, read_certificate);
+    return draft_of<CertificateConfig>(json, read_certificate);
 }
 
 Drafted<RouteConfig> patch_route(const RouteConfig& current, std::string_view json) {
@@ -157,7 +138,7 @@ void check(Draft<RouteConfig>& draft) {
 }
 
 Drafted<ConfigDocument> draft_config(std::string_view json) {
-    return draft<ConfigDocument>(json, read_document);
+    return draft_of<ConfigDocument>(json, read_document);
 }
 
 void check(Draft<ConfigDocument>& document) {
@@ -170,6 +151,7 @@ void check(Draft<ConfigDocument>& document) {
         routes[i] = std::move(draft.value);
     }
     add_new(document.errors, find_conflicts(routes));
+    check_all(document.value.auth_providers, "/authProviders", document.errors);
     for (RouteConfig& route : routes) complete_ids(route);
 }
 

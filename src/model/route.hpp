@@ -9,23 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
-#include <penstock/result.hpp>
 
-#include "model/field_error.hpp"
-#include "model/json_document.hpp"
+#include "model/draft.hpp"
 
 namespace penstock::model {
-
-/// A value as far as it could be read, and what was wrong so far.
-template <class T>
-struct Draft {
-    T value{};
-    FieldErrors errors;
-};
-
-template <class T>
-using Drafted = Result<Draft<T>, SyntaxError>;
 
 /// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at
 /// yet.
@@ -42,21 +31,20 @@ Drafted<Backend> patch_backend(const Backend& current, std::string_view patch);
 /// and port).
 void inherit_secrets(RouteConfig& route, const RouteConfig& before);
 
-/// Adds what validate(), check_credentials() and find_unsupported() find, and brings names into
-/// canonical form.
+/// Adds what validate() and check_credentials() find, and brings names into canonical form.
 void check(Draft<RouteConfig>& draft);
 
 /// The configuration as one document (SPEC section 9, /config).
 struct ConfigDocument {
     std::vector<RouteConfig> routes;
+    std::vector<AuthProviderConfig> auth_providers;
     std::vector<CertificateConfig> certificates;
 };
 
-/// Its routes and certificates as drafts; other sections that are not supported yet may be there
-/// but empty.
+/// Its items as drafts; a section that is not supported yet may be there but empty.
 Drafted<ConfigDocument> draft_config(std::string_view json);
-/// Checks its routes one by one and against each other, and completes their ids. Certificates are
-/// not looked at.
+/// Checks its routes and auth providers one by one and against each other, and completes their ids.
+/// Certificates are not looked at.
 void check(Draft<ConfigDocument>& draft);
 /// Both in one.
 Drafted<ConfigDocument> parse_config(std::string_view json);

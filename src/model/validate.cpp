@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "model/field_names.hpp"
+#include "model/findings.hpp"
 #include "model/host_pattern.hpp"
 #include "model/units.hpp"
 #include "model/uuid.hpp"
@@ -20,49 +21,7 @@ namespace penstock::model {
 
 namespace {
 
-using std::chrono::milliseconds;
 using Names = std::unordered_set<std::string>;
-
-/// The errors of one route, with the pointer of the part at hand.
-class Findings {
-  public:
-    explicit Findings(std::string_view base) : base_(base) {}
-
-    void add(std::string_view below, std::string detail,
-             FieldErrorKind kind = FieldErrorKind::invalid) {
-        errors_.push_back({base_ + std::string(below), std::move(detail), kind});
-    }
-    void conflict(std::string_view below, std::string detail) {
-        add(below, std::move(detail), FieldErrorKind::conflict);
-    }
-    FieldErrors take() { return std::move(errors_); }
-
-  private:
-    std::string base_;
-    FieldErrors errors_;
-};
-
-void check_id(const std::string& id, std::string_view at, Findings& findings) {
-    const auto is_control = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    };
-    if (id.size() > longest_id)
-        findings.add(at, fmt::format("longer than {} bytes", longest_id));
-    else if (std::any_of(id.begin(), id.end(), is_control))
-        findings.add(at, "control characters cannot stand here");
-}
-
-void check_duration(milliseconds value, std::string_view at, Findings& findings) {
-    if (value < milliseconds(1))
-        findings.add(at, "must be at least 1ms");
-    else if (value > longest_duration)
-        findings.add(at, fmt::format("longer than {}", format_duration(longest_duration)));
-}
-
-void check_duration(const std::optional<milliseconds>& value, std::string_view at,
-                    Findings& findings) {
-    if (value) check_duration(*value, at, findings);
-}
 
 void check_hosts(RouteConfig& route, Findings& findings) {
     Names seen;

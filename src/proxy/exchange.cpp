@@ -20,7 +20,7 @@ using http::ReadOutcome;
 using http::ReadResult;
 using http::Status;
 using http::h1::HeadBuffer;
-using Verdict = Admission::Verdict;
+using AdmissionVerdict = Admission::Verdict;
 
 /// Unread request bodies up to this size, and for this long, are read and dropped to keep the
 /// connection.
@@ -147,12 +147,16 @@ void Exchange::redirect_to_https() {
     fail({Status::permanent_redirect, {}, "this host is served over https", location_});
 }
 
-/// Waits for its turn, then brings the request to a backend and its answer back.
+/// Passes its guard, waits for its turn, then brings the request to a backend and its answer back.
 io::Task<void> Exchange::forward() {
     if (route_->timeout)
         worker_.ring().timers().arm(route_timer_, worker_.ring().now() + *route_->timeout);
-    const std::optional<Verdict> verdict = admission_.try_enter(*route_);
-    bool admitted = verdict == Verdict::admitted;
+    if (route_->is_guarded) {
+        const bool passes = co_await pass_guard();
+        if (!passes) co_return;
+    }
+    const std::optional<AdmissionVerdict> verdict = admission_.try_enter(*route_);
+    bool admitted = verdict == AdmissionVerdict::admitted;
     if (!verdict) {
         admitted = co_await wait_turn();
     } else if (!admitted) {
@@ -162,24 +166,48 @@ io::Task<void> Exchange::forward() {
     end_backend_work();
 }
 
+/// Before anything else that costs: neither the queue nor a backend hears of who may not pass.
+io::Task<bool> Exchange::pass_guard() {
+    Guard guard(worker_, *route_, request_, *this);
+    guard_ = &guard;
+    const Verdict verdict = co_await guard.check();
+    guard_ = nullptr;
+    if (abort_error_ == ETIMEDOUT) {
+        fail(response_to_route_timeout());
+    } else if (!verdict.passes) {
+        fail(verdict.answer);
+    }
+    co_return verdict.passes && !failure_ && !client_gone_ && abort_error_ == 0;
+}
+
+void Exchange::on_guard_waits() noexcept {
+    client_.expect_input();
+    worker_.tracker().queued_for_auth(*route_);
+    if (client_.peer_finished()) client_left();
+}
+
+void Exchange::on_guard_goes_on() noexcept {
+    worker_.tracker().dequeued_from_auth(*route_);
+}
+
 /// In the route's queue. Nothing more of the request is read, but its client's leaving is seen.
 io::Task<bool> Exchange::wait_turn() {
     client_.expect_input();
     // Looked at only now that it waits: whoever makes the last backend die answers those who wait.
     if (!snapshot::takes_requests(*route_, worker_.ring().now()))
-        admission_.give_up(Verdict::no_backend);
+        admission_.give_up(AdmissionVerdict::no_backend);
     if (client_.peer_finished()) client_left();
     const TimePoint began = worker_.ring().now();
     worker_.tracker().queued(*route_);
-    const Verdict verdict = co_await admission_.wait_turn();
+    const AdmissionVerdict verdict = co_await admission_.wait_turn();
     worker_.tracker().dequeued(*route_);
     queued_for_ = worker_.ring().now() - began;
     if (abort_error_ == ETIMEDOUT) {
         fail(response_to_route_timeout());
-    } else if (verdict != Verdict::admitted) {
+    } else if (verdict != AdmissionVerdict::admitted) {
         fail(response_to(verdict));
     }
-    co_return verdict == Verdict::admitted && !failure_ && !client_gone_;
+    co_return verdict == AdmissionVerdict::admitted && !failure_ && !client_gone_;
 }
 
 /// One backend after the other, as far as the route's retries go.
@@ -220,7 +248,7 @@ bool Exchange::choose_upstream() noexcept {
         attempt_.emplace(worker_, *route_, *upstream, admitted);
         return true;
     }
-    fail(response_to(Verdict::no_backend));
+    fail(response_to(AdmissionVerdict::no_backend));
     return false;
 }
 
@@ -453,7 +481,8 @@ void Exchange::end_backend_work() noexcept {
 }
 
 void Exchange::on_client_change() noexcept {
-    const bool is_missed = admission_.is_waiting() || (route_ != nullptr && route_->abort_on_close);
+    const bool waits = admission_.is_waiting() || (guard_ != nullptr && guard_->is_waiting());
+    const bool is_missed = waits || (route_ != nullptr && route_->abort_on_close);
     if (client_.input_error() != 0 || (client_.peer_finished() && is_missed)) client_left();
 }
 
@@ -473,6 +502,7 @@ void Exchange::abort(int error) noexcept {
     // A response that has begun cannot be told of: it is broken off, whether its client reads or
     // not.
     if (response_started_ && !response_whole_) client_.interrupt(error);
+    if (guard_ != nullptr) guard_->abandon();
     admission_.abandon();
     if (attempt_) attempt_->interrupt(error);
 }

@@ -14,6 +14,7 @@
 #include "io/task.hpp"
 #include "proxy/admission.hpp"
 #include "proxy/attempt.hpp"
+#include "proxy/guard.hpp"
 #include "proxy/kept_body.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/relay.hpp"
@@ -34,7 +35,7 @@ enum class AfterExchange : std::uint8_t {
     reset,   // the response is not whole and nothing in its framing would tell
 };
 
-class Exchange final : http::DownstreamWatcher, SourceObserver {
+class Exchange final : http::DownstreamWatcher, SourceObserver, GuardObserver {
   public:
     /// `connection`: that `client` is a part of.
     Exchange(Worker& worker, const Peer& peer, net::Stream& connection,
@@ -52,6 +53,7 @@ class Exchange final : http::DownstreamWatcher, SourceObserver {
     /// The request's phases.
     bool accept_request();
     io::Task<void> forward();
+    io::Task<bool> pass_guard();
     io::Task<bool> wait_turn();
     io::Task<void> reach_backend();
     bool choose_upstream() noexcept;
@@ -91,6 +93,8 @@ class Exchange final : http::DownstreamWatcher, SourceObserver {
 
     void on_client_change() noexcept override;
     void on_source_end() noexcept override;
+    void on_guard_waits() noexcept override;
+    void on_guard_goes_on() noexcept override;
     static void on_timeout(io::Timer& timer);
 
     struct RouteTimer : io::Timer {
@@ -107,6 +111,7 @@ class Exchange final : http::DownstreamWatcher, SourceObserver {
     const snapshot::Route* route_ = nullptr;
     std::string_view upgrade_;  // what the backend is asked to switch to
 
+    Guard* guard_ = nullptr;  // while it is asked
     Admission admission_;
     Retries retries_;
     std::optional<Attempt> attempt_;  // the present one, or the last

@@ -124,8 +124,13 @@ void write_client_connection(HeadBuffer& out, const http::ResponseHead& response
     if (context.chunked) out.append("Transfer-Encoding: chunked\r\n");
 }
 
-/// Marks what a line of ours stands for.
-void drop_replaced(http::RequestHead& request, bool absolute_form, bool counts_forwards) noexcept {
+bool forwards_credentials(const snapshot::Route& route) noexcept {
+    return route.auth != nullptr && route.auth->forward_credentials;
+}
+
+/// Marks what a line of ours stands for, and what ends here.
+void drop_replaced(http::RequestHead& request, const snapshot::Route& route, bool absolute_form,
+                   bool counts_forwards) noexcept {
     for (auto& entry : request.fields) {
         switch (entry.id) {
             case FieldId::proxy:  // httpoxy: CGI backends take it for HTTP_PROXY
@@ -138,6 +143,9 @@ void drop_replaced(http::RequestHead& request, bool absolute_form, bool counts_f
                 break;
             case FieldId::host:
                 entry.dropped = absolute_form;
+                break;
+            case FieldId::authorization:  // it was for us
+                entry.dropped = route.is_guarded && !forwards_credentials(route);
                 break;
             case FieldId::max_forwards:
                 entry.dropped = counts_forwards;
@@ -190,7 +198,7 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     const FieldEdits& edits = context.route.request_edits;
     const bool absolute_form = request.path.data() != request.target.data();
     const auto forwards_left = max_forwards(request);
-    drop_replaced(request, absolute_form, forwards_left.has_value());
+    drop_replaced(request, context.route, absolute_form, forwards_left.has_value());
     if (!edits.empty()) drop_edited(request.fields, edits);
     write_request_line(out, request);
     write_host(out, request, context, absolute_form);

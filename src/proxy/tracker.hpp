@@ -39,6 +39,15 @@ class Tracker {
         of(route).dequeue();
         everything_.dequeue();
     }
+    /// The same where it waits for its auth provider.
+    void queued_for_auth(const snapshot::Route& route) noexcept {
+        of(route).queue_for_auth();
+        everything_.queue_for_auth();
+    }
+    void dequeued_from_auth(const snapshot::Route& route) noexcept {
+        of(route).dequeue_from_auth();
+        everything_.dequeue_from_auth();
+    }
     /// Subscriber to request.completed: ends what received() began; without a route it is unrouted.
     void ended(const snapshot::RequestRecord& record) noexcept;
 

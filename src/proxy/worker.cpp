@@ -97,6 +97,7 @@ Result<void> Worker::set_up() {
     if (!ring) return Failure{ring.error()};
     ring_ = std::move(*ring);
     upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
+    password_checks_ = std::make_unique<PasswordChecks>(*ring_, options_.auth_threads);
     const auto& listeners = options_.listeners;
     if (std::none_of(listeners.begin(), listeners.end(),
                      [](const auto& one) { return one.is_tls; }))
@@ -113,6 +114,15 @@ net::tls::CertificateSource::Found Worker::certificates_for(std::string_view ser
     const snapshot::CertificateSet* const found =
         server_name.empty() ? table.without_sni() : table.find(server_name);
     return found != nullptr ? Found(found->by_kind) : Found();
+}
+
+/// What it says of a route is of this turn's snapshot, too.
+std::string_view Worker::authentication_of(std::string_view server_name) noexcept {
+    const snapshot::Route* const route = snapshots_->current()->match(server_name);
+    if (route == nullptr || !route->is_guarded) return {};
+    if (route->auth == nullptr) return "missing";
+    const auto& bytes = route->auth->fingerprint.bytes();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 void Worker::pin() const {
@@ -138,6 +148,7 @@ void Worker::run() {
     while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
     snapshots_->sleep();
     leave_backends();
+    await_password_checks();
     ring_->timers().disarm(quiet_timer_);
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
     listeners_.clear();
@@ -152,6 +163,14 @@ void Worker::leave_backends() {
         const bool is_late = ring_->now() >= last;
         if (is_late) upstream_pools_->abort_all();
         ring_->wait(is_late ? never : last);
+        ring_->run_ready();
+    }
+}
+
+/// Nobody waits for them; but they come back to this loop.
+void Worker::await_password_checks() {
+    while (!password_checks_->is_idle()) {
+        ring_->wait(never);
         ring_->run_ready();
     }
 }

@@ -24,6 +24,7 @@
 #include "net/tls/server_context.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
+#include "proxy/password_checks.hpp"
 #include "proxy/request_events.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/tracker.hpp"
@@ -46,6 +47,7 @@ struct WorkerOptions {
     std::vector<ClientListener> listeners;
     net::tls::TicketSeed tickets;
     snapshot::TellControl tell_control;
+    AuthThreads* auth_threads = nullptr;  // outlives the worker; null: no password can be checked
 };
 
 class Worker final : net::tls::CertificateSource {
@@ -77,6 +79,7 @@ class Worker final : net::tls::CertificateSource {
     const Settings& settings() const noexcept { return settings_; }
     snapshot::Reader& snapshots() noexcept { return *snapshots_; }
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
+    PasswordChecks& password_checks() noexcept { return *password_checks_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
     Tracker& tracker() noexcept { return tracker_; }
@@ -97,11 +100,13 @@ class Worker final : net::tls::CertificateSource {
     void run();
     void turn();
     void leave_backends();
+    void await_password_checks();
     Result<void> set_up();
     io::Task<void> accept_from(io::Listener& listener, bool is_tls);
     io::Task<void> serve(int fd, bool is_tls);
     io::Task<bool> welcome(ClientConnection& connection, bool is_tls);
     Found certificates_for(std::string_view server_name) noexcept override;
+    std::string_view authentication_of(std::string_view server_name) noexcept override;
     void out_of_resources(int error);
     static void on_quiet_check(io::Timer& timer);
     void pin() const;
@@ -114,6 +119,7 @@ class Worker final : net::tls::CertificateSource {
     std::unique_ptr<io::Ring> ring_;
     snapshot::Reader* snapshots_ = nullptr;
     std::unique_ptr<UpstreamPools> upstream_pools_;
+    std::unique_ptr<PasswordChecks> password_checks_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;

@@ -92,6 +92,7 @@ std::unique_ptr<Route> compile(const RouteConfig& config, std::span<const Backen
     route->strategy = config.strategy;
     route->abort_on_close = config.abort_on_close;
     route->auto_https = config.auto_https;
+    route->is_guarded = config.auth_provider.has_value();
     route->connect_timeout = config.connect_timeout;
     route->response_timeout = config.response_timeout;
     route->timeout = config.timeout;

@@ -63,6 +63,7 @@ std::uint64_t Publisher::publish(std::span<const RouteChange> changes,
                          ? compile(*change.config, literal_states(*change.config), registry_)
                          : compile(*change.config, change.states, registry_);
         route->certificate = change.certificate;
+        if (route->is_guarded) route->auth = change.auth;
         route->slot = slots_.take();
         for (const std::string& key : route->keys) edits.push_back({key, route.get()});
         const bool fresh = routes_.emplace(change.v_host, std::move(route)).second;

@@ -35,6 +35,8 @@ struct RouteChange {
     std::vector<BackendState> states{};
     /// That of `config->ssl`, checked; null: it has none.
     CertificatePtr certificate{};
+    /// That of `config->auth_provider`; null where it names none, or one that there is not.
+    AuthProviderPtr auth{};
 };
 
 class Publisher {

@@ -14,6 +14,7 @@
 #include <penstock/config.hpp>
 
 #include "net/address.hpp"
+#include "snapshot/auth_provider.hpp"
 #include "snapshot/backend_tls.hpp"
 #include "snapshot/certificates.hpp"
 #include "snapshot/field_edits.hpp"
@@ -43,6 +44,10 @@ struct Route {
     bool abort_on_close = false;
     /// Plain requests are sent to https once there is a certificate for their host.
     bool auto_https = false;
+    /// Nobody gets in whom `auth` has not let in: where that is null, because there is no such
+    /// provider, nobody at all.
+    bool is_guarded = false;
+    AuthProviderPtr auth;
     /// Its own (`ssl`); null where it has none. Those that were uploaded for its names are found in
     /// Snapshot::certificates().
     CertificatePtr certificate;

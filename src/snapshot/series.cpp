@@ -24,6 +24,7 @@ Counts& Counts::operator+=(const Counts& other) noexcept {
     aborted += other.aborted;
     active += other.active;
     queued += other.queued;
+    queued_for_auth += other.queued_for_auth;
     retries += other.retries;
     tunnelled += other.tunnelled;
     unmeasured += other.unmeasured;
@@ -127,6 +128,7 @@ Counts Series::copy() const noexcept {
                   .aborted = aborted_.load(acquire),
                   .active = active_.load(acquire),
                   .queued = queued_.load(acquire),
+                  .queued_for_auth = queued_for_auth_.load(acquire),
                   .retries = retries_.load(acquire),
                   .tunnelled = tunnelled_.load(acquire),
                   .unmeasured = unmeasured_.load(acquire),

@@ -42,7 +42,8 @@ struct Counts {
     std::uint64_t rejected = 0;
     std::uint64_t aborted = 0;
     std::uint64_t active = 0;
-    std::uint64_t queued = 0;
+    std::uint64_t queued = 0;           // for a slot, and for auth
+    std::uint64_t queued_for_auth = 0;  // of them
     std::uint64_t retries = 0;
     std::uint64_t tunnelled = 0;
     std::uint64_t unmeasured = 0;  // latencies for which there was no memory
@@ -61,6 +62,10 @@ class alignas(64) Series {
     void begin(Moment moment) noexcept;
     void queue() noexcept { move(active_, queued_); }
     void dequeue() noexcept { move(queued_, active_); }
+    void queue_for_auth() noexcept { move(active_, queued_, &queued_for_auth_, 1); }
+    void dequeue_from_auth() noexcept {
+        move(queued_, active_, &queued_for_auth_, ~std::uint32_t{0});
+    }
     void end(const Ending& ending) noexcept;
     /// Not part of the counters above: a latency belongs to no moment's sum.
     void record(HistogramPool& pool, std::uint32_t period, Phase phase, Bucket bucket) noexcept {
@@ -94,10 +99,12 @@ class alignas(64) Series {
     static void increment(std::atomic<T>& number, T by = 1) noexcept {
         number.store(number.load(std::memory_order_relaxed) + by, std::memory_order_release);
     }
-    void move(std::atomic<std::uint32_t>& from, std::atomic<std::uint32_t>& to) noexcept {
+    void move(std::atomic<std::uint32_t>& from, std::atomic<std::uint32_t>& to,
+              std::atomic<std::uint32_t>* also = nullptr, std::uint32_t by = 0) noexcept {
         open();
         increment(from, ~std::uint32_t{0});
         increment(to);
+        if (also != nullptr) increment(*also, by);
         close();
     }
     void open() noexcept {
@@ -121,6 +128,7 @@ class alignas(64) Series {
     std::atomic<std::uint32_t> second_{0};  // in which a request was begun last
     std::atomic<std::uint32_t> begun_in_second_{
         0};  // in that second; goes to the ring with its end
+    std::atomic<std::uint32_t> queued_for_auth_{0};  // of queued_
     std::atomic<std::uint64_t> received_{0};
     std::atomic<std::uint64_t> completed_{0};
     std::atomic<std::uint64_t> rejected_{0};

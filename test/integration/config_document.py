@@ -149,7 +149,9 @@ def one_of_many(t):
     ("a vHost twice", lambda pair: {"routes": [{"vHost": "a.test"}, {"vHost": "A.test"}]}, 409, "/routes/1/vHost"),
     ("another version", lambda pair: {"version": 2}, 422, "/version"),
     ("an unknown section", lambda pair: {"rutes": []}, 422, "/rutes"),
-    ("auth providers, which are not there yet", lambda pair: {"authProviders": [{}]}, 422, "/authProviders"),
+    ("an auth provider of no type", lambda pair: {"authProviders": [{}]}, 422, "/authProviders/0/type"),
+    ("a route whose auth provider is in force, but not in the document", lambda pair: {
+        "routes": [{"vHost": "a.test", "authProvider": "x"}]}, 422, "/routes/0/authProvider"),
     ("a list instead of the document", lambda pair: [], 422, ""),
 ])
 def refused(t, document, status, pointer):

@@ -223,6 +223,7 @@ def backends_and_traffic(t):
     ("a count below nought is 422", {"retries": -1}, "/retries"),
     ("a size below nought is 422", {"maxBodyBytes": -1}, "/maxBodyBytes"),
     ("a flag that is no boolean is 422", {"abortOnClose": "yes"}, "/abortOnClose"),
+    ("an auth provider that there is not is 422", {"authProvider": "x"}, "/authProvider"),
     ("an upgrade that is no token is 422", {"upgrades": ["a b"]}, "/upgrades/0"),
 ])
 def bad_field(t, fields, pointer):
@@ -235,12 +236,6 @@ def all_bad_fields(t):
     answer = t.proxy.api("POST", ROUTES, good("a b", colour=1, retries=-1, backends=[BACKEND | {"port": 0}]))
     pointers = {one["pointer"] for one in problem(answer, 422)["errors"]}
     equal({"/vHost", "/colour", "/retries", "/backends/0/port"} - pointers, set(), "pointers that are missing")
-
-
-@cases([(f"a {name} that is not built yet is 422 'not supported yet'", fields, pointer) for name, fields, pointer in [
-    ("auth provider", {"authProvider": "x"}, "/authProvider")]])
-def not_built(t, fields, pointer):
-    problem(t.proxy.api("POST", ROUTES, good(t.unique_host()) | fields), 422, pointer, "not supported yet")
 
 
 @case("every field at its default, and the run-time fields, are accepted")

@@ -20,14 +20,15 @@
 namespace penstock::control {
 
 enum class RowKind : std::uint8_t {
-    route,        ///< by vHost: JSON, secrets included
-    certificate,  ///< by domain and kind of key: JSON, the key included
-    maintenance,  ///< by vHost: a JSON array of host:port
-    node,         ///< what this process keeps for itself: no part of the configuration
+    route,          ///< by vHost: JSON, secrets included
+    certificate,    ///< by domain and kind of key: JSON, the key included
+    maintenance,    ///< by vHost: a JSON array of host:port
+    auth_provider,  ///< by id: JSON, hashes included
+    node,           ///< what this process keeps for itself: no part of the configuration
 };
 
-inline constexpr std::array<std::string_view, 4> row_kind_names{"route", "certificate",
-                                                                "maintenance", "node"};
+inline constexpr std::array<std::string_view, 5> row_kind_names{
+    "route", "certificate", "maintenance", "auth provider", "node"};
 
 constexpr std::string_view name_of(RowKind kind) noexcept {
     return row_kind_names[static_cast<std::size_t>(kind)];

@@ -79,7 +79,7 @@ struct ServerContext::Callbacks {
             *alert = SSL_AD_UNRECOGNIZED_NAME;
             return SSL_CLIENT_HELLO_ERROR;
         }
-        if (!use(ssl, found)) {
+        if (!use(ssl, found, of(ssl).source_.authentication_of(name->view()))) {
             *alert = SSL_AD_INTERNAL_ERROR;
             return SSL_CLIENT_HELLO_ERROR;
         }
@@ -87,7 +87,8 @@ struct ServerContext::Callbacks {
     }
 
     /// RSA and ECDSA side by side: OpenSSL takes the one that the client can check.
-    static bool use(SSL* ssl, CertificateSource::Found found) noexcept {
+    static bool use(SSL* ssl, CertificateSource::Found found,
+                    std::string_view authentication) noexcept {
         EVP_MD_CTX* const hash = EVP_MD_CTX_new();
         bool well = hash != nullptr && EVP_DigestInit_ex(hash, EVP_sha256(), nullptr) == 1;
         for (const auto& one : found) {
@@ -96,7 +97,10 @@ struct ServerContext::Callbacks {
             well = well && EVP_DigestUpdate(hash, one->id().data(), one->id().size()) == 1;
             Session::of(ssl).present(one);
         }
-        // A ticket resumes only under the certificates that it was given out with.
+        // Behind digests of one size: what comes last needs no mark.
+        well = well && EVP_DigestUpdate(hash, authentication.data(), authentication.size()) == 1;
+        // A ticket resumes only under the certificates, and before the authentication, that it was
+        // given out with.
         std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> context{};
         static_assert(SSL_MAX_SID_CTX_LENGTH == 32);
         well = well && EVP_DigestFinal_ex(hash, context.data(), nullptr) == 1 &&

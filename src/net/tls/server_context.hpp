@@ -29,6 +29,13 @@ class CertificateSource {
     /// caller returns to its loop.
     virtual Found certificates_for(std::string_view server_name) noexcept = 0;
 
+    /// What tells the authentication of the name's route apart from others': a ticket resumes only
+    /// where it is the same. Empty: there is none. Valid as long.
+    virtual std::string_view authentication_of(std::string_view server_name) noexcept {
+        static_cast<void>(server_name);
+        return {};
+    }
+
   protected:
     ~CertificateSource() = default;
 };

@@ -285,9 +285,8 @@ TEST_CASE("what is no flag is named", "[app]") {
 
 TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
           "[app]") {
-    for (const char* flag :
-         {"--admin-cert", "--admin-key", "--admin-client-ca", "--admin-token-file", "--access-log",
-          "--auth-threads", "--otlp", "--watchdog"}) {
+    for (const char* flag : {"--admin-cert", "--admin-key", "--admin-client-ca",
+                             "--admin-token-file", "--access-log", "--otlp", "--watchdog"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }

@@ -1,0 +1,57 @@
+// Auth providers: who may use the routes that name one, as plain values (SPEC section 8).
+//
+// Standard types only. Inert, as all of the configuration: the control thread validates them and
+// compiles them into what the data path asks. What is write-only is in no answer of the API.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace penstock {
+
+struct BasicUser {
+    std::string name;  ///< UTF-8, no colon
+    std::string hash;  ///< crypt(5) or argon2, as `htpasswd -B` makes them; write-only
+
+    bool operator==(const BasicUser&) const = default;
+};
+
+/// User names and passwords (RFC 7617).
+struct BasicAuth {
+    std::string realm = "Restricted";  ///< what browsers show who asks
+    std::vector<BasicUser> users;      ///< none: nobody gets in
+
+    bool operator==(const BasicAuth&) const = default;
+};
+
+/// One of the two says what the token is.
+struct BearerToken {
+    std::string name;                  ///< of whoever has it: for people, never sent
+    std::optional<std::string> token;  ///< itself; only its SHA-256 is kept
+    std::string sha256;                ///< 64 hexadecimal digits; write-only
+
+    bool operator==(const BearerToken&) const = default;
+};
+
+/// Opaque tokens (RFC 6750).
+struct BearerAuth {
+    std::string realm = "Restricted";
+    std::vector<BearerToken> tokens;  ///< none: nobody gets in
+
+    bool operator==(const BearerAuth&) const = default;
+};
+
+struct AuthProviderConfig {
+    /// The first stands for a type that has not been given.
+    using Method = std::variant<std::monostate, BasicAuth, BearerAuth>;
+
+    std::string id;  ///< empty: a UUID is given
+    Method method;
+    bool forward_credentials = false;  ///< false: Authorization stops here
+
+    bool operator==(const AuthProviderConfig&) const = default;
+};
+
+}  // namespace penstock

@@ -1,0 +1,69 @@
+#include "control/auth_providers.hpp"
+
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include "auth/password.hpp"
+#include "auth/token_digest.hpp"
+#include "model/auth_provider.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+using auth::TokenDigest;
+
+void check_method(BasicAuth& basic, model::FieldErrors& errors) {
+    for (std::size_t i = 0; i < basic.users.size() && errors.size() < model::most_errors; ++i) {
+        if (auto why = auth::unusable_hash(basic.users[i].hash)) {
+            errors.push_back({model::child_pointer("/users", i) + "/hash", std::move(*why)});
+        }
+    }
+}
+
+/// The token goes, what it is known by stays.
+void digest(BearerToken& token) {
+    if (token.token) {
+        token.sha256 = TokenDigest::of(*token.token).hex();
+        OPENSSL_cleanse(token.token->data(), token.token->size());
+        token.token.reset();
+    } else if (const auto given = TokenDigest::parse(token.sha256)) {
+        token.sha256 = given->hex();
+    }
+}
+
+void check_method(BearerAuth& bearer, model::FieldErrors& errors) {
+    std::unordered_map<std::string_view, std::size_t> seen;
+    for (std::size_t i = 0; i < bearer.tokens.size(); ++i) {
+        digest(bearer.tokens[i]);
+        const auto [first, fresh] = seen.emplace(bearer.tokens[i].sha256, i);
+        if (fresh || bearer.tokens[i].sha256.empty()) continue;
+        errors.push_back(
+            {model::child_pointer("/tokens", i),
+             fmt::format("is the same token as that of \"{}\"", bearer.tokens[first->second].name),
+             model::FieldErrorKind::conflict});
+    }
+}
+
+void check_method(std::monostate&, model::FieldErrors&) {}
+
+}  // namespace
+
+model::FieldError no_auth_provider(const std::string& id, std::string_view base) {
+    return {std::string(base) + "/authProvider",
+            fmt::format("there is no auth provider \"{}\"", id)};
+}
+
+AuthProviderPtr check_auth_provider(model::Draft<AuthProviderConfig>& draft) {
+    model::add_new(draft.errors, model::validate(draft.value));
+    model::FieldErrors errors;
+    std::visit([&](auto& method) { check_method(method, errors); }, draft.value.method);
+    model::add_new(draft.errors, std::move(errors));
+    return draft.errors.empty() ? snapshot::compile(draft.value) : nullptr;
+}
+
+}  // namespace penstock::control

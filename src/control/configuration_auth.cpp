@@ -1,0 +1,125 @@
+// The part of Configuration that is about auth providers.
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "control/configuration.hpp"
+
+namespace penstock::control {
+
+Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider provider, Mode mode) {
+    if (mode == Mode::check) return std::uint64_t{0};
+    const std::string id = provider.config.id;
+    Replacement replacement;
+    replacement.auth_providers[id] = std::move(provider);
+    return replace(std::move(replacement), {"the auth provider " + id});
+}
+
+Configuration::Outcome Configuration::remove_auth_provider(const std::string& id, Mode mode) {
+    PENSTOCK_ASSERT(auth_providers_.contains(id));
+    constexpr std::size_t most_named = 10;
+    std::string users;
+    std::size_t count = 0;
+    for (const auto& [v_host, route] : routes_) {
+        if (route.auth_provider != id || ++count > most_named) continue;
+        users += users.empty() ? "" : ", ";
+        users += v_host;
+    }
+    if (count > most_named) users += fmt::format(" and {} more", count - most_named);
+    if (count > 0) {
+        return Failure{Refusal{
+            http::Status::conflict, fmt::format("It is in use, by the routes of {}.", users), {}}};
+    }
+    if (mode == Mode::check) return std::uint64_t{0};
+    Replacement replacement;
+    replacement.auth_providers[id] = std::nullopt;
+    return replace(std::move(replacement), {fmt::format("no auth provider {} any more", id)});
+}
+
+void Configuration::check_auth_provider_of(const RouteConfig& route, std::string_view base,
+                                           model::FieldErrors& errors) const {
+    if (route.auth_provider && find_auth_provider(route.auth_provider) == nullptr)
+        errors.push_back(no_auth_provider(*route.auth_provider, base));
+}
+
+/// Null where there is none of that id, or no id.
+AuthProviderPtr Configuration::find_auth_provider(const std::optional<std::string>& id) const {
+    if (!id) return nullptr;
+    const auto known = auth_providers_.find(*id);
+    return known == auth_providers_.end() ? nullptr : known->second.compiled;
+}
+
+/// The same as it will be.
+AuthProviderPtr Configuration::find_auth_provider(const std::optional<std::string>& id,
+                                                  const Replacement& replacement) const {
+    if (!id) return nullptr;
+    const auto changed = replacement.auth_providers.find(*id);
+    if (changed == replacement.auth_providers.end()) return find_auth_provider(id);
+    return changed->second ? changed->second->compiled : nullptr;
+}
+
+/// These are the only ones.
+void Configuration::use_all(std::vector<CheckedAuthProvider> providers,
+                            Replacement& replacement) const {
+    for (const auto& [id, provider] : auth_providers_)
+        replacement.auth_providers[id] = std::nullopt;
+    for (CheckedAuthProvider& provider : providers) {
+        std::string id = provider.config.id;
+        replacement.auth_providers[std::move(id)] = std::move(provider);
+    }
+}
+
+/// What stays as it is stays compiled as it is, and needs no row: what is known of credentials is
+/// good still. Routes whose provider alone changes are published anew with it.
+void Configuration::settle_auth_providers(Replacement& replacement) const {
+    std::erase_if(replacement.auth_providers, [this](const auto& change) {
+        const auto now = auth_providers_.find(change.first);
+        if (now == auth_providers_.end()) return !change.second.has_value();
+        return change.second && change.second->config == now->second.config;
+    });
+    if (replacement.auth_providers.empty()) return;
+    for (const auto& [id, provider] : replacement.auth_providers) {
+        if (provider)
+            replacement.rows.push_back(row_of(provider->config));
+        else
+            replacement.rows.push_back({RowKind::auth_provider, id, std::nullopt});
+    }
+    for (const auto& [v_host, route] : routes_) {
+        if (!route.auth_provider || !replacement.auth_providers.contains(*route.auth_provider) ||
+            replacement.routes.contains(v_host))
+            continue;
+        replacement.routes[v_host] = route;
+        replacement.of_routes[v_host] = certificates_.of_route(v_host);
+    }
+}
+
+/// They have been stored.
+void Configuration::take_auth_providers(Replacement& replacement) {
+    for (auto& [id, provider] : replacement.auth_providers) {
+        if (provider)
+            auth_providers_[id] = std::move(*provider);
+        else
+            auth_providers_.erase(id);
+    }
+}
+
+Result<void, Refusal> Configuration::load_auth_providers() {
+    const auto rows = store_.rows(RowKind::auth_provider);
+    if (!rows) return unreadable(rows.error().message);
+    for (const Row& row : *rows) {
+        auto config = read_auth_provider_row(row);
+        if (!config) return unreadable(config.error().message);
+        model::Draft<AuthProviderConfig> draft{std::move(*config), {}};
+        auto compiled = check_auth_provider(draft);
+        if (compiled == nullptr) {
+            return unreadable(
+                fmt::format("The store's auth provider \"{}\" is not what was put there.", row.id),
+                std::move(draft.errors));
+        }
+        auth_providers_[row.id] = {std::move(draft.value), std::move(compiled)};
+    }
+    return {};
+}
+
+}  // namespace penstock::control

@@ -1,0 +1,107 @@
+// Guard: who may pass to a guarded route (SPEC section 8): one request's question to its auth
+// provider.
+//
+// Part of an exchange, on its worker's thread; the exchange holds the route. Fails closed: whatever
+// goes wrong, the request does not pass. What each type of provider asks is in guards/, one file a
+// type, and their table in guard.cpp.
+#pragma once
+
+#include <string_view>
+
+#include "http/message.hpp"
+#include "io/task.hpp"
+#include "proxy/own_response.hpp"
+#include "snapshot/route.hpp"
+
+namespace penstock::proxy {
+
+class Worker;
+
+/// What becomes of the request: it passes, or this is its answer.
+struct Verdict {
+    bool passes = false;
+    OwnResponse answer{};
+};
+
+/// What a guard waits for.
+class GuardWait {
+  public:
+    /// The request is not to go on: the wait ends in this loop turn.
+    virtual void abandon() noexcept = 0;
+
+  protected:
+    ~GuardWait() = default;
+};
+
+/// Told when a guard cannot say at once, and when it can go on: it is the request's to notice that
+/// its client leaves meanwhile. May call Guard::abandon().
+class GuardObserver {
+  public:
+    virtual void on_guard_waits() noexcept = 0;
+    virtual void on_guard_goes_on() noexcept = 0;
+
+  protected:
+    ~GuardObserver() = default;
+};
+
+class Guard {
+  public:
+    /// For the time of a wait.
+    class Waiting {
+      public:
+        Waiting(Guard& guard, GuardWait& wait) noexcept : guard_(guard) {
+            guard_.wait_ = &wait;
+            guard_.observer_.on_guard_waits();
+        }
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+        ~Waiting() {
+            guard_.wait_ = nullptr;
+            guard_.observer_.on_guard_goes_on();
+        }
+
+      private:
+        Guard& guard_;
+    };
+
+    /// All of them outlive it; the route is guarded.
+    Guard(Worker& worker, const snapshot::Route& route, const http::RequestHead& request,
+          GuardObserver& observer) noexcept
+        : worker_(worker), route_(route), request_(request), observer_(observer) {}
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+    /// Once.
+    io::Task<Verdict> check();
+    bool is_waiting() const noexcept { return wait_ != nullptr; }
+    /// Ends a wait; without effect where there is none.
+    void abandon() noexcept {
+        if (wait_ != nullptr) wait_->abandon();
+    }
+
+    // For guards/.
+
+    Worker& worker() const noexcept { return worker_; }
+    const snapshot::AuthProviderPtr& provider() const noexcept { return route_.auth; }
+    const http::RequestHead& request() const noexcept { return request_; }
+    /// Of Authorization, what follows the scheme, given in lower case; empty where there is no such
+    /// field, or it is of another.
+    std::string_view credentials(std::string_view scheme) const noexcept;
+
+    static Verdict pass() noexcept { return {.passes = true}; }
+    /// 401: nothing that could be judged was shown.
+    Verdict ask() const noexcept;
+    /// 401: what was shown is not good.
+    Verdict refuse() const noexcept;
+    /// 503; `reason` is a literal.
+    static Verdict unavailable(std::string_view reason) noexcept;
+
+  private:
+    Worker& worker_;
+    const snapshot::Route& route_;
+    const http::RequestHead& request_;
+    GuardObserver& observer_;
+    GuardWait* wait_ = nullptr;
+};
+
+}  // namespace penstock::proxy

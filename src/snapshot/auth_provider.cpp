@@ -1,0 +1,102 @@
+#include "snapshot/auth_provider.hpp"
+
+#include <atomic>
+
+#include "auth/password.hpp"
+#include "base/assert.hpp"
+#include "model/json_writer.hpp"
+
+namespace penstock::snapshot {
+
+namespace {
+
+/// quoted-string of RFC 9110 section 5.6.4.
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+std::string challenge_line(std::string_view scheme, const std::string& realm,
+                           std::string_view more) {
+    std::string line = "WWW-Authenticate: ";
+    line += scheme;
+    line += " realm=" + quoted(realm);
+    line += more;
+    return line + "\r\n";
+}
+
+/// RFC 7617 section 2.1.
+AuthProvider::Method compile_method(const BasicAuth& basic, AuthProvider& provider) {
+    provider.challenge = challenge_line("Basic", basic.realm, ", charset=\"UTF-8\"");
+    provider.second_challenge = provider.challenge;
+    return BasicUsers(basic.users);
+}
+
+/// RFC 6750 section 3: no reason is given to who has shown no token.
+void challenge_bearer(const std::string& realm, AuthProvider& provider) {
+    provider.challenge = challenge_line("Bearer", realm, "");
+    provider.second_challenge = challenge_line("Bearer", realm, ", error=\"invalid_token\"");
+}
+
+AuthProvider::Method compile_method(const BearerAuth& bearer, AuthProvider& provider) {
+    challenge_bearer(bearer.realm, provider);
+    return BearerTokens(bearer.tokens);
+}
+
+AuthProvider::Method compile_method(const std::monostate&, AuthProvider&) {
+    PENSTOCK_ASSERT(false);  // it has been checked
+    return BearerTokens({});
+}
+
+auth::TokenDigest fingerprint_of(const AuthProviderConfig& config) {
+    std::string json;
+    model::write_configured(json, config, model::Secrets::included);
+    return auth::TokenDigest::of(json);
+}
+
+}  // namespace
+
+BasicUsers::BasicUsers(const std::vector<BasicUser>& users) {
+    for (const BasicUser& user : users) {
+        places_.emplace(user.name, hashes_.size());
+        hashes_.push_back(user.hash);
+    }
+}
+
+const std::string* BasicUsers::hash_of(std::string_view name) const noexcept {
+    const auto place = places_.find(name);
+    return place == places_.end() ? nullptr : &hashes_[place->second];
+}
+
+const std::string& BasicUsers::decoy_for(std::string_view name) const {
+    return auth::decoy_hash(name, hashes_);
+}
+
+BearerTokens::BearerTokens(const std::vector<BearerToken>& tokens) {
+    for (const BearerToken& token : tokens) {
+        const auto digest = auth::TokenDigest::parse(token.sha256);
+        PENSTOCK_ASSERT(digest.has_value());
+        digests_.insert(*digest);
+    }
+}
+
+AuthProviderPtr compile(const AuthProviderConfig& config) {
+    static std::atomic<std::uint64_t> last_serial{0};
+    auto provider = std::make_shared<AuthProvider>(
+        AuthProvider{.id = config.id,
+                     .serial = ++last_serial,
+                     .fingerprint = fingerprint_of(config),
+                     .forward_credentials = config.forward_credentials,
+                     .challenge = {},
+                     .second_challenge = {},
+                     .method = BearerTokens({})});
+    std::visit([&](const auto& method) { provider->method = compile_method(method, *provider); },
+               config.method);
+    return provider;
+}
+
+}  // namespace penstock::snapshot

@@ -1,0 +1,80 @@
+// AuthProvider: an auth provider compiled for the data path: what a guard asks (proxy/guard).
+//
+// Immutable. Made by the control thread, shared by every version of every route that names it, read
+// on any thread; lives as long as anyone holds it, checks under way included.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include <penstock/auth_provider.hpp>
+
+#include "auth/token_digest.hpp"
+
+namespace penstock::snapshot {
+
+/// Of a `basic` provider.
+class BasicUsers {
+  public:
+    explicit BasicUsers(const std::vector<BasicUser>& users);
+
+    /// Null where nobody has that name.
+    const std::string* hash_of(std::string_view name) const noexcept;
+    /// What is checked instead where nobody has that name, so that it takes as long.
+    const std::string& decoy_for(std::string_view name) const;
+
+  private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view name) const noexcept {
+            return std::hash<std::string_view>()(name);
+        }
+    };
+
+    std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> places_;  // in hashes_
+    std::vector<std::string> hashes_;
+};
+
+/// Of a `bearer` provider.
+class BearerTokens {
+  public:
+    /// Each has its SHA-256.
+    explicit BearerTokens(const std::vector<BearerToken>& tokens);
+
+    bool contain(const auth::TokenDigest& digest) const noexcept {
+        return digests_.contains(digest);
+    }
+
+  private:
+    std::unordered_set<auth::TokenDigest, auth::TokenDigestHash> digests_;
+};
+
+struct AuthProvider {
+    using Method = std::variant<BasicUsers, BearerTokens>;
+
+    std::string id;
+    /// No other that this process has made has it: what was found out under one is not good for
+    /// another.
+    std::uint64_t serial = 0;
+    /// Of all of its configuration, secrets included: the same after a restart.
+    auth::TokenDigest fingerprint;
+    bool forward_credentials = false;  // false: Authorization ends here
+    /// A whole "WWW-Authenticate: … CRLF": to who has shown nothing, and to who has shown something
+    /// that is not good.
+    std::string challenge;
+    std::string second_challenge;
+    Method method;
+};
+
+using AuthProviderPtr = std::shared_ptr<const AuthProvider>;
+
+/// `config` has passed control::check_auth_provider().
+AuthProviderPtr compile(const AuthProviderConfig& config);
+
+}  // namespace penstock::snapshot
