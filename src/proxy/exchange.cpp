@@ -168,7 +168,7 @@ io::Task<void> Exchange::forward() {
 
 /// Before anything else that costs: neither the queue nor a backend hears of who may not pass.
 io::Task<bool> Exchange::pass_guard() {
-    Guard guard(worker_, *route_, request_, *this);
+    Guard guard(worker_, *route_, request_, identity_, *this);
     guard_ = &guard;
     const Verdict verdict = co_await guard.check();
     guard_ = nullptr;

@@ -11,6 +11,7 @@
 #include "http/message.hpp"
 #include "io/task.hpp"
 #include "proxy/own_response.hpp"
+#include "proxy/request_identity.hpp"
 #include "snapshot/route.hpp"
 
 namespace penstock::proxy {
@@ -66,8 +67,12 @@ class Guard {
 
     /// All of them outlive it; the route is guarded.
     Guard(Worker& worker, const snapshot::Route& route, const http::RequestHead& request,
-          GuardObserver& observer) noexcept
-        : worker_(worker), route_(route), request_(request), observer_(observer) {}
+          RequestIdentity& identity, GuardObserver& observer) noexcept
+        : worker_(worker),
+          route_(route),
+          request_(request),
+          identity_(identity),
+          observer_(observer) {}
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
@@ -84,6 +89,7 @@ class Guard {
     Worker& worker() const noexcept { return worker_; }
     const snapshot::AuthProviderPtr& provider() const noexcept { return route_.auth; }
     const http::RequestHead& request() const noexcept { return request_; }
+    RequestIdentity& identity() const noexcept { return identity_; }
     /// Of Authorization, what follows the scheme, given in lower case; empty where there is no such
     /// field, or it is of another.
     std::string_view credentials(std::string_view scheme) const noexcept;
@@ -100,6 +106,7 @@ class Guard {
     Worker& worker_;
     const snapshot::Route& route_;
     const http::RequestHead& request_;
+    RequestIdentity& identity_;
     GuardObserver& observer_;
     GuardWait* wait_ = nullptr;
 };

@@ -13,5 +13,7 @@ using Method = io::Task<Verdict> (*)(Guard& guard);
 io::Task<Verdict> basic(Guard& guard);
 /// Opaque tokens (RFC 6750).
 io::Task<Verdict> bearer(Guard& guard);
+/// The embedding program.
+io::Task<Verdict> callback(Guard& guard);
 
 }  // namespace penstock::proxy::guards
