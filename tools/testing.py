@@ -116,6 +116,8 @@ class Build:
     def environment(self, test, scale, reports):
         # Not stderr: a test may start the proxy with its stderr thrown away.
         common = f'log_path={reports}:halt_on_error=1'
+        if symbolizer := shutil.which('llvm-symbolizer-19'):
+            common += f':external_symbolizer_path={symbolizer}'
         return os.environ | {
             'PENSTOCK_BIN': str(self.directory / 'src/app/penstock'),
             'ORIGIN_BIN': str(self.directory / 'test/support/origin'),

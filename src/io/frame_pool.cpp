@@ -3,21 +3,14 @@
 #include <array>
 #include <new>
 
+#include "base/sanitizers.hpp"
+
 namespace penstock::io {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool pooled = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool pooled = false;
-#else
-constexpr bool pooled = true;
-#endif
-#else
-constexpr bool pooled = true;
-#endif
+/// Else ASan would not see a frame that is used after its coroutine has ended.
+constexpr bool pooled = !PENSTOCK_ASAN;
 
 struct FreeFrame {
     FreeFrame* next;

@@ -67,11 +67,15 @@ struct Fixture {
 
 TEST_CASE("an auth callback sees the request, and its answer counts", "[threads]") {
     Fixture fixture;
-    AuthRequest seen;
+    std::mutex mutex;
+    AuthRequest seen;  // written on an auth thread
     fixture.guard({.id = "mine",
                    .check =
-                       [&seen](const AuthRequest& request, AuthReply reply) {
-                           seen = request;
+                       [&](const AuthRequest& request, AuthReply reply) {
+                           {
+                               const std::lock_guard lock(mutex);
+                               seen = request;
+                           }
                            const auto key = request.field("x-KEY");
                            if (key == "good") return reply.allow();
                            if (key == "bad") return reply.refuse();
@@ -84,10 +88,13 @@ TEST_CASE("an auth callback sees the request, and its answer counts", "[threads]
                        },
                    .challenge = "Key realm=\"ours\""});
     CHECK(Fixture::has_passed(fixture.get("X-Key: good\r\n")));
-    CHECK(seen.method == "GET");
-    CHECK(seen.target == "/in?x");
-    CHECK(seen.host == "a.example");
-    CHECK(seen.client == "127.0.0.1");
+    {
+        const std::lock_guard lock(mutex);
+        CHECK(seen.method == "GET");
+        CHECK(seen.target == "/in?x");
+        CHECK(seen.host == "a.example");
+        CHECK(seen.client == "127.0.0.1");
+    }
     const std::string refused = fixture.get("X-Key: bad\r\n");
     CHECK(status_of(refused) == "401");
     CHECK(refused.find("WWW-Authenticate: Key realm=\"ours\"\r\n") != std::string::npos);

@@ -13,13 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sanitizers.hpp"
 #include "net/listen.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/publisher.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PENSTOCK_SANITIZED 1
-#endif
 
 namespace {
 
@@ -27,7 +24,7 @@ thread_local std::uint64_t allocations = 0;
 
 }  // namespace
 
-#ifndef PENSTOCK_SANITIZED
+#if !PENSTOCK_ASAN && !PENSTOCK_TSAN
 // Not inlined: g++ would see malloc() and free() behind some calls and not behind others, and warn.
 [[gnu::noinline]] void* operator new(std::size_t size) {
     ++allocations;

@@ -5,10 +5,41 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/sanitizers.hpp"
+#if PENSTOCK_TSAN && defined(__clang__)
+#include <sanitizer/allocator_interface.h>
+#endif
+
 namespace {
 
 std::atomic<std::int64_t> made{0};
 std::atomic<std::int64_t> freed{0};
+
+}  // namespace
+
+std::int64_t live_allocations() noexcept {
+    return made.load() - freed.load();
+}
+std::int64_t total_allocations() noexcept {
+    return made.load();
+}
+
+#if PENSTOCK_TSAN && defined(__clang__)
+
+// Its operators are linked in and cannot be replaced, but it says what they do.
+namespace {
+
+[[maybe_unused]] const int hooked = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { made.fetch_add(1, std::memory_order_relaxed); },
+    [](const volatile void* block) {
+        if (block != nullptr) freed.fetch_add(1, std::memory_order_relaxed);
+    });
+
+}  // namespace
+
+#else
+
+namespace {
 
 void* allocate(std::size_t size, std::size_t alignment) {
     made.fetch_add(1, std::memory_order_relaxed);
@@ -25,13 +56,6 @@ void release(void* block) noexcept {
 }
 
 }  // namespace
-
-std::int64_t live_allocations() noexcept {
-    return made.load() - freed.load();
-}
-std::int64_t total_allocations() noexcept {
-    return made.load();
-}
 
 // Every form, since a sanitizer's own would answer for those that are left out.
 void* operator new(std::size_t size) {
@@ -70,3 +94,5 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
 void operator delete(void* block, const std::nothrow_t&) noexcept {
     release(block);
 }
+
+#endif
