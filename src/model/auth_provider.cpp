@@ -12,7 +12,9 @@
 #include "base/bytes.hpp"
 #include "model/findings.hpp"
 #include "model/json_reader.hpp"
+#include "model/jwks_text.hpp"
 #include "model/range_check.hpp"
+#include "model/units.hpp"
 #include "model/uuid.hpp"
 
 namespace penstock::model {
@@ -110,6 +112,26 @@ void check_method(const BearerAuth& bearer, Findings& findings) {
     }
 }
 
+void check_text(const std::optional<std::string>& text, std::string_view at, Findings& findings) {
+    if (text && text->empty()) findings.add(at, "must not be empty");
+}
+
+void check_method(const JwtAuth& jwt, Findings& findings) {
+    check_realm(jwt.realm, findings);
+    if (jwt.jwks_url) findings.add("/jwksUrl", "not supported yet", FieldErrorKind::unsupported);
+    if (jwt.jwks.empty() && !jwt.public_keys && !jwt.jwks_url)
+        findings.add("/jwks", "required, or publicKeys: what tokens are signed with");
+    if (!jwt.jwks.empty() && jwt.public_keys) findings.add("/publicKeys", "either this or jwks");
+    check_text(jwt.public_keys, "/publicKeys", findings);
+    check_text(jwt.issuer, "/issuer", findings);
+    if (jwt.audience.size() > most_audiences)
+        findings.add("/audience", fmt::format("more than {}", most_audiences));
+    for (std::size_t i = 0; i < jwt.audience.size() && i < most_audiences; ++i) {
+        if (jwt.audience[i].empty())
+            findings.add(child_pointer("/audience", i), "must not be empty");
+    }
+}
+
 /// For each item without a secret, the one of the same name before: `give(item, same)`.
 template <class Item, class Lacks, class Give>
 void inherit_by_name(std::vector<Item>& items, const std::vector<Item>& before, Lacks lacks,
@@ -133,6 +155,10 @@ void inherit(BearerAuth& bearer, const BearerAuth& before) {
         bearer.tokens, before.tokens,
         [](const BearerToken& token) { return !token.token && token.sha256.empty(); },
         [](BearerToken& token, const BearerToken& same) { token.sha256 = same.sha256; });
+}
+
+void inherit(JwtAuth& jwt, const JwtAuth& before) {
+    if (!jwt.jwks.empty()) jwt.jwks = with_secrets_of(jwt.jwks, before.jwks);
 }
 
 void inherit(std::monostate, std::monostate) {}

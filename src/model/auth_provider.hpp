@@ -4,18 +4,21 @@
 // say is not looked at here: that is control/auth_providers.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 #include <vector>
 
 #include <penstock/auth_provider.hpp>
 
 #include "model/draft.hpp"
+#include "model/limits.hpp"
 
 namespace penstock::model {
 
 inline constexpr std::size_t most_users = 10'000;  ///< or tokens, of one provider
 inline constexpr std::size_t longest_user_name = 255;
 inline constexpr std::size_t longest_realm = 255;
+inline constexpr std::size_t most_audiences = 100;
 
 /// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at
 /// yet.

@@ -1,9 +1,9 @@
 // Which JSON field of an auth provider is which member; see route_fields.hpp, whose counterpart
 // this is.
 //
-// `visit.accepted(name, member, about)` is for a field that comes in and is kept in another form. A
-// new type of provider is its structure in <penstock/auth_provider.hpp>, its fields here, and its
-// line in auth_types.
+// `visit.accepted(name, member, about)` is for a field that comes in and is kept in another form,
+// `visit.jwks(name, member, about)` for a JWK Set, kept as JSON text. A new type of provider is its
+// structure in <penstock/auth_provider.hpp>, its fields here, and its line in auth_types.
 #pragma once
 
 #include <array>
@@ -39,6 +39,21 @@ void visit_fields(Either<BearerAuth> auto& bearer, auto&& visit) {
     visit("tokens", bearer.tokens, About{"Which tokens pass."});
 }
 
+void visit_fields(Either<JwtAuth> auto& jwt, auto&& visit) {
+    visit("realm", jwt.realm, About{"What a 401 names."});
+    visit.jwks("jwks", jwt.jwks,
+               About{"JWK Set (RFC 7517); the k of symmetric keys is write-only."});
+    visit("jwksUrl", jwt.jwks_url, About{"Where a JWK Set is fetched."});
+    visit("publicKeys", jwt.public_keys, About{"PEM: public keys or certificates."});
+    visit("issuer", jwt.issuer, About{"What iss must be."});
+    visit("audience", jwt.audience, About{"One of these must be in aud."});
+    visit("algorithms", jwt.algorithms, About{"Those allowed; none: what the keys are for."});
+    visit("leeway", jwt.leeway,
+          About{.what = "How far clocks may differ.",
+                .most = longest_leeway.count(),
+                .may_be_zero = true});
+}
+
 void visit_fields(Either<AuthProviderConfig> auto& provider, auto&& visit) {
     visit("id", provider.id, About{"Unique; without one it is given a UUID."});
     visit("type", provider.method, About{.what = "How it checks.", .required = true});
@@ -58,12 +73,13 @@ struct AuthType {
 };
 
 /// By their place in AuthProviderConfig::Method, from its second on.
-inline const std::array<AuthType, 2> auth_types{{
+inline const std::array<AuthType, 3> auth_types{{
     {"basic", BasicAuth{}},
     {"bearer", BearerAuth{}},
+    {"jwt", JwtAuth{}},
 }};
 
 /// In the contract, not in this build.
-inline constexpr std::array<std::string_view, 2> auth_types_to_come{"jwt", "http"};
+inline constexpr std::array<std::string_view, 1> auth_types_to_come{"http"};
 
 }  // namespace penstock::model

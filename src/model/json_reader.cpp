@@ -157,6 +157,13 @@ class ObjectReader {
     void accepted(std::string_view name, T& out, const About& = {}) {
         (*this)(name, out);
     }
+    void jwks(std::string_view name, std::string& out, const About& = {}) {
+        known_.push_back(name);
+        element value;
+        if (members_.at_key(name).get(value) != SUCCESS || value.is_null()) return;
+        if (!value.is_object()) return place_.child(name).expected("an object", value);
+        out = simdjson::minify(value);
+    }
     void ignore(std::initializer_list<std::string_view> names) {
         known_.insert(known_.end(), names);
     }

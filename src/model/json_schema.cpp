@@ -37,6 +37,7 @@ struct Visitor {
     void operator()(std::string_view, const auto&, const About&) {}
     void secret(std::string_view, const auto&, const About&) {}
     void accepted(std::string_view, const auto&, const About&) {}
+    void jwks(std::string_view, const auto&, const About&) {}
 };
 
 template <class T>
@@ -85,7 +86,7 @@ requires(!std::same_as<U, bool>) void describe(const Property& property, U value
 }
 
 void describe(const Property& property, milliseconds value, bool nullable) {
-    const milliseconds least(std::max<std::int64_t>(property.about.least, 1));
+    const milliseconds least(least_milliseconds(property.about));
     const milliseconds most(std::min<std::int64_t>(property.about.most, longest_duration.count()));
     write_type(property, "string", nullable);
     property.object.key("pattern") += R"("^[0-9]+(ms|s|m|h)$")";
@@ -174,6 +175,11 @@ class PropertiesWriter {
     template <class T>
     void accepted(std::string_view name, const T& value, const About& about) {
         (*this)(name, value, about, true);
+    }
+    void jwks(std::string_view name, const std::string&, const About& about) {
+        JsonObject schema(properties_.key(name));
+        schema.key("type") += R"(["object","null"])";
+        write_string(schema.key("description"), about.what);
     }
     JsonObject& properties() noexcept { return properties_; }
     const std::vector<std::string_view>& required() const noexcept { return required_; }

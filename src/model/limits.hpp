@@ -23,6 +23,8 @@ inline constexpr std::uint32_t largest_pool = 65'536;
 inline constexpr std::uint32_t most_fails = 1'000;
 /// Between two probes of a dead backend, at least.
 inline constexpr std::chrono::milliseconds shortest_recheck{100};
+/// Between the clock that dated a token and ours.
+inline constexpr std::chrono::milliseconds longest_leeway = std::chrono::hours(1);
 /// Requests are counted by the second, for a minute.
 inline constexpr std::chrono::milliseconds shortest_circuit_window{1'000};
 inline constexpr std::chrono::milliseconds longest_circuit_window{60'000};

@@ -40,6 +40,7 @@ class RangeCheck {
     void accepted(std::string_view name, const T& value, const About& about) {
         (*this)(name, value, about);
     }
+    void jwks(std::string_view, const std::string&, const About&) {}
 
   private:
     template <std::unsigned_integral U>
@@ -54,7 +55,7 @@ class RangeCheck {
                               : fmt::format("{} from {} to {}", verb, least, most));
     }
     void check(const std::string& at, std::chrono::milliseconds value, const About& about) {
-        const std::chrono::milliseconds least(std::max<std::int64_t>(about.least, 1));
+        const std::chrono::milliseconds least(least_milliseconds(about));
         const std::chrono::milliseconds most(
             std::min<std::int64_t>(about.most, longest_duration.count()));
         if (value >= least && value <= most) return;

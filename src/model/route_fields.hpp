@@ -19,10 +19,15 @@ namespace penstock::model {
 
 struct About {
     std::string_view what;          ///< a sentence for people
-    std::int64_t least = 0;         ///< of a number, or of a duration's milliseconds: 1 at least
+    std::int64_t least = 0;         ///< of a number, or of a duration's milliseconds
     std::int64_t most = INT64_MAX;  ///< the same; a type's own limit where that is lower
     bool required = false;          ///< what it is by default cannot stand
+    bool may_be_zero = false;       ///< a duration: others are 1 ms at least
 };
+
+constexpr std::int64_t least_milliseconds(const About& about) noexcept {
+    return about.least == 0 && !about.may_be_zero ? 1 : about.least;
+}
 
 /// A type as it is or const: what a visitor that reads or one that writes is given.
 template <class T, class Plain>

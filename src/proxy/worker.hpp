@@ -81,6 +81,8 @@ class Worker final : net::tls::CertificateSource {
     snapshot::Reader& snapshots() noexcept { return *snapshots_; }
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     PasswordChecks& password_checks() noexcept { return *password_checks_; }
+    /// Of tokens that take long to verify.
+    VerdictCache& known_tokens() noexcept { return known_tokens_; }
     CallbackQuestions& callback_questions() noexcept { return *callback_questions_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
@@ -123,6 +125,7 @@ class Worker final : net::tls::CertificateSource {
     std::unique_ptr<UpstreamPools> upstream_pools_;
     std::unique_ptr<PasswordChecks> password_checks_;
     std::unique_ptr<CallbackQuestions> callback_questions_;
+    VerdictCache known_tokens_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import urllib.parse
 
 import pki
@@ -26,7 +27,7 @@ class Checker:
     """npm's validators, which judge the description and then answers by it."""
 
     def __init__(self, document):
-        self.process = node("api_checker.js", needs="@seriousme/openapi-schema-validator", stdin=True)
+        self.process = node("api_checker.js", needs="@seriousme/openapi-schema-validator", stdin=subprocess.PIPE)
         self.verdict_on_description = self.ask(document)
 
     def ask(self, value):
