@@ -31,9 +31,7 @@ bool AuthThreads::submit(AuthWork& work) noexcept {
         const std::lock_guard guard(lock_);
         if (queued_ == most_queued) return false;
         ++queued_;
-        work.next_ = nullptr;
-        (last_ == nullptr ? first_ : last_->next_) = &work;
-        last_ = &work;
+        queue_.push_back(work);
     }
     ::sem_post(&wanted_);
     return true;
@@ -41,11 +39,8 @@ bool AuthThreads::submit(AuthWork& work) noexcept {
 
 AuthWork* AuthThreads::take() noexcept {
     const std::lock_guard guard(lock_);
-    AuthWork* const work = first_;
-    if (work == nullptr) return nullptr;
-    first_ = work->next_;
-    if (first_ == nullptr) last_ = nullptr;
-    --queued_;
+    AuthWork* const work = queue_.pop_front();
+    if (work != nullptr) --queued_;
     return work;
 }
 

@@ -13,12 +13,13 @@
 
 #include <semaphore.h>
 
+#include "base/intrusive_list.hpp"
 #include "base/spin_lock.hpp"
 
 namespace penstock::proxy {
 
 /// Lives in whoever submits it, until run() has been called.
-class AuthWork {
+class AuthWork : public ListNode<AuthWork> {
   public:
     /// On an auth thread, once. It may free itself, or be freed as soon as another thread learns of
     /// it.
@@ -26,11 +27,6 @@ class AuthWork {
 
   protected:
     ~AuthWork() = default;
-
-  private:
-    friend class AuthThreads;
-
-    AuthWork* next_ = nullptr;
 };
 
 class AuthThreads {
@@ -51,8 +47,7 @@ class AuthThreads {
     AuthWork* take() noexcept;
 
     SpinLock lock_;  // of the queue
-    AuthWork* first_ = nullptr;
-    AuthWork* last_ = nullptr;
+    IntrusiveList<AuthWork> queue_;
     std::size_t queued_ = 0;
     sem_t wanted_;  // as often as there is work, and once a thread at the end
     std::vector<std::thread> threads_;

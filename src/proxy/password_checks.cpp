@@ -31,11 +31,11 @@ class PasswordChecks::Waiter final : public ListNode<Waiter>, public GuardWait {
 
 class PasswordChecks::Check final : public AuthWork, public io::Message {
   public:
-    Check(PasswordChecks& owner, const VerdictCache::Key& key,
+    Check(PasswordChecks& owner, const VerdictCache::Key& known_by,
           const snapshot::AuthProviderPtr& provider, std::string_view password,
           std::string_view name)
         : Message(&Check::on_delivery),
-          key(key),
+          key(known_by),
           owner_(owner),
           provider_(provider),
           password_(password) {
