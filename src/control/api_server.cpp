@@ -241,7 +241,9 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
         admission.refusal = Api::body_too_large(admission.most_body);
     if (admission.refusal)
         co_return api_.refused(asked, admission.caller, *std::move(admission.refusal));
-    const AtWork at_work(*this, connection);
+    // Who may send no body has to wait in line until it is clear that there is none.
+    std::optional<AtWork> at_work;
+    if (admission.most_body > 0) at_work.emplace(*this, connection);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
         const int error = co_await reader.stream().send(&piece, 1, stall_time);
@@ -250,6 +252,7 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
     BudgetedBody body(bodies_);
     if (auto refusal = co_await read_body(reader, admission.most_body, body))
         co_return api_.refused(asked, admission.caller, *std::move(refusal));
+    if (!at_work) at_work.emplace(*this, connection);
     asked.body = body.view();
     co_return co_await answer(asked);
 }

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secret.hpp"
 #include "control/config_document.hpp"
 #include "control/node_state.hpp"
 #include "control/preconditions.hpp"
@@ -19,18 +20,22 @@ namespace {
 
 constexpr std::size_t most_bytes = 64 * 1024 * 1024;
 
-Result<std::string> read_file(const std::string& path) {
+/// Keys are in it.
+Result<SecretText> read_file(const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
                                                                std::fclose);
     if (!file) return Failure{Error{std::strerror(errno)}};
-    std::string text;
+    std::setbuf(file.get(), nullptr);  // no copy that is not ours
+    SecretText text;
     char part[65'536];
     while (const std::size_t size = std::fread(part, 1, sizeof(part), file.get())) {
-        text.append(part, size);
-        if (text.size() > most_bytes) return Failure{Error{"larger than 64 MiB"}};
+        text.append({part, size});
+        if (text.size() > most_bytes) break;
     }
+    cleanse(part, sizeof(part));
+    if (text.size() > most_bytes) return Failure{Error{"larger than 64 MiB"}};
     if (std::ferror(file.get()) != 0) return Failure{Error{std::strerror(errno)}};
-    return text;
+    return {std::move(text)};
 }
 
 ConfigErrors lines_of(const std::string& path, const model::FieldErrors& errors) {
@@ -53,13 +58,13 @@ Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, F
                                                       Configuration& configuration, Store& store) {
     const auto text = read_file(path);
     if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
-    const std::string hash = entity_tag(*text);
+    const std::string hash = entity_tag(text->view());
     if (use == FileUse::when_new && is_configured(configuration)) {
         const auto applied = applied_file(store);
         if (!applied) return Failure{ConfigErrors{applied.error().message}};
         if (*applied == hash) return std::uint64_t{0};
     }
-    auto document = model::draft_config(*text);
+    auto document = model::draft_config(text->view());
     if (!document)
         return Failure{ConfigErrors{fmt::format("{}: {}", path, document.error().text())}};
     const auto outcome = apply_document(

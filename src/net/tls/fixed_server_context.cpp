@@ -16,6 +16,7 @@ namespace {
 using Part = ServerCredentialFault::Part;
 
 constexpr int most_authorities = 1'000;
+constexpr std::size_t longest_name = 256;
 constexpr std::string_view http_1_1 = "http/1.1";
 
 Failure<ServerCredentialFault> refuse(Part part, std::string message) {
@@ -65,6 +66,15 @@ void resume_nothing(SSL_CTX* context) {
 std::time_t end_of(const X509* certificate) {
     std::tm parts{};
     return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1 ? ::timegm(&parts) : 0;
+}
+
+/// As a name that stands in logs and JSON: printable ASCII, and no longer than anybody reads.
+std::string presentable(std::string_view name) {
+    std::string shown(name.substr(0, longest_name));
+    for (char& c : shown) {
+        if (c < 0x20 || c > 0x7e) c = '?';
+    }
+    return shown;
 }
 
 std::string subject_of(const X509* certificate) {
@@ -139,8 +149,8 @@ std::unique_ptr<Session> FixedServerContext::accept(io::Socket& socket) const no
 std::string client_name(const Session& session) {
     const OpensslPtr<X509> shown(SSL_get1_peer_certificate(session.native()));
     if (shown == nullptr) return {};
-    std::string subject = subject_of(shown.get());
-    return subject.empty() ? first_alternative_of(shown.get()) : subject;
+    const std::string subject = subject_of(shown.get());
+    return presentable(subject.empty() ? first_alternative_of(shown.get()) : subject);
 }
 
 }  // namespace penstock::net::tls

@@ -124,6 +124,9 @@ TEST_CASE_METHOD(Guarded, "how large a body may be is told to those alone who ma
     REQUIRE(admitted(nullptr).refusal);
     CHECK(status(*admitted(nullptr).refusal) == 401);
     CHECK(admitted(nullptr).most_body == 0);
+    const Admission probe = guarded.admit(request("POST", "/healthz", nullptr));
+    CHECK_FALSE(probe.refusal);
+    CHECK(probe.most_body == 0);
 }
 
 TEST_CASE_METHOD(Guarded, "each write is told to the audit: by whom, from and to which revision",

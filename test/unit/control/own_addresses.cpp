@@ -94,12 +94,12 @@ TEST_CASE_METHOD(ApiFixture, "a backend that is ourselves is refused, with its p
     CHECK(text_at(response, "/errors/0/pointer") == "/hostname");
     CHECK(status(ask("POST", backends, R"({"hostname":"127.0.0.2","port":9080})")) == 201);
 
-    response = ask("PUT", "/api/v1/config",
-                   std::string(R"({"version":1,"process":{},"routes":[)") +
-                       std::string(simple_route) + "," +
-                       R"({"vHost":"b.example","backends":[{"hostname":"::1","port":1},)" +
-                       R"({"hostname":"0.0.0.0","port":8080}]}],)" +
-                       R"("authProviders":[],"certificates":[]})");
+    response =
+        ask("PUT", "/api/v1/config",
+            std::string(R"({"version":1,"process":{},"routes":[)") + std::string(simple_route) +
+                "," + R"({"vHost":"b.example","backends":[{"hostname":"::1","port":1},)" +
+                R"({"hostname":"0.0.0.0","port":8080}]}],)" +
+                R"("authProviders":[],"certificates":[]})");
     CHECK(status(response) == 422);
     CHECK(text_at(response, "/errors/0/pointer") == "/routes/1/backends/1/hostname");
 }

@@ -63,7 +63,8 @@ std::string name_of(TokenFile& file, const std::string& token) {
 TEST_CASE("a token file has a token a line, what it may do, and whose it is", "[control]") {
     const auto tokens = parse_tokens(
         "# comment\n\n  0123456789abcdef\r\nfedcba9876543210\tread-only   the dashboard \n"
-        "!#$%&'()*+,-./:;<=>?@ ci\n0000000000000000 read-write\n1111111111111111 read-write deploy");
+        "!#$%&'()*+,-./:;<=>?@ ci\n0000000000000000 read-write\n1111111111111111 read-write "
+        "deploy");
     REQUIRE(tokens);
     REQUIRE(tokens->size() == 5);
     CHECK(((*tokens)[0].name == "token 1" && (*tokens)[0].may_write));
