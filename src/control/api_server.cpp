@@ -146,7 +146,8 @@ io::Task<void> ApiServer::serve(int fd) {
     connection.peer = peer_of(fd);
     waiting_.push_back(connection);
     ++open_;
-    const bool speaks = tls_ == nullptr || co_await secure(connection);
+    bool speaks = true;
+    if (tls_ != nullptr) speaks = co_await secure(connection);
     if (speaks) co_await converse(connection);
     connection.unlink();
     connection.stream.close();
@@ -250,11 +251,12 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
         static_cast<void>(error);  // reading the body will tell
     }
     BudgetedBody body(bodies_);
-    if (auto refusal = co_await read_body(reader, admission.most_body, body))
-        co_return api_.refused(asked, admission.caller, *std::move(refusal));
+    auto refusal = co_await read_body(reader, admission.most_body, body);
+    if (refusal) co_return api_.refused(asked, admission.caller, *std::move(refusal));
     if (!at_work) at_work.emplace(*this, connection);
     asked.body = body.view();
-    co_return co_await answer(asked);
+    ApiResponse response = co_await answer(asked);
+    co_return response;
 }
 
 io::Task<ApiResponse> ApiServer::answer(const ApiRequest& request) {

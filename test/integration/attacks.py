@@ -3,10 +3,12 @@ once, and traffic goes on."""
 
 import select
 
-import api_attacks as attacks
+import api_attacks  # noqa: F401 (enters its attacks)
+import api_crowds  # noqa: F401
+import api_victim
 import pki
 from admin import bearer, private, trusting
-from harness import PATIENCE, SANITIZED, answers, at_least, case, equal, expect, response
+from harness import PATIENCE, SANITIZED, Cut, Malformed, Silent, answers, at_least, case, equal, expect, response
 from steady import SteadyLoad
 
 ANSWER_WITHIN = 2.0 * PATIENCE  # seconds that another client waits at most right after an attack
@@ -14,40 +16,40 @@ BUDGET = 256 << 20              # bytes of bodies under way: docs/admin.md
 
 
 def start(t, *flags, **options):
-    proxy = t.start("--admin-token-file", private(t.folder(), "tokens", attacks.TOKENS), "--log-level", "info", *flags, **options)
-    return attacks.Victim(proxy)
+    proxy = t.start("--admin-token-file", private(t.folder(), "tokens", api_victim.TOKENS), "--log-level", "info", *flags, **options)
+    return api_victim.Victim(proxy)
 
 
 def keep(victim, backend):
-    answer = victim.proxy.api("POST", attacks.ROUTES, {"vHost": attacks.KEPT, "backends": [backend]},
-                              bearer(attacks.WRITER))
+    answer = victim.proxy.api("POST", api_victim.ROUTES, {"vHost": api_victim.KEPT, "backends": [backend]},
+                              bearer(api_victim.WRITER))
     equal(answer.status, 201, "status of the route that no attack may change")
 
 
 @case("every attack is refused as it should be, alone and without anybody else noticing", alone=True, deadline=240.0)
 def all_of_them(t):
-    at_least(len(attacks.ATTACKS), 40, "attacks")
+    at_least(len(api_victim.ATTACKS), 40, "attacks")
     origin = t.bare_origin(answers(response("200 OK", b"ok")))
     victim = start(t, workers=2)
     keep(victim, origin.backend)
     before = victim.kept()
-    load = SteadyLoad(victim.proxy.address, attacks.KEPT)
+    load = SteadyLoad(victim.proxy.address, api_victim.KEPT)
     faults = []
-    for attack in attacks.ATTACKS:
+    for attack in api_victim.ATTACKS:
         try:
             attack.run(victim)
             equal(victim.answers_others(ANSWER_WITHIN), before, "the route that no attack may change")
-        except (AssertionError, OSError, attacks.Cut, attacks.Silent, attacks.Malformed) as error:
+        except (AssertionError, OSError, Cut, Silent, Malformed) as error:
             faults.append(f"{attack.name}: {error}")
         finally:
             victim.close()
         expect(victim.proxy.alive(), f"the process lives after: {attack.name}")
     failed, took = load.stop()
-    print(f"{len(attacks.ATTACKS)} attacks, {len(took)} requests meanwhile, {len(failed)} failed")
+    print(f"{len(api_victim.ATTACKS)} attacks, {len(took)} requests meanwhile, {len(failed)} failed")
     equal(faults, [], "what was not refused as it should be")
     equal(failed, [], "requests of the data path that failed meanwhile")
     at_least(len(took), 100, "requests of the data path meanwhile")
-    for secret in (attacks.WRITER, attacks.READER):
+    for secret in (api_victim.WRITER, api_victim.READER):
         expect(secret not in victim.proxy.stderr(), "no token is in the log")
 
 
@@ -76,9 +78,9 @@ def budget(t):
     expect(victim.proxy.rss_bytes() - before < BUDGET + (128 << 20), "memory that the bodies take is bounded")
     equal(set(statuses), {503}, "statuses of what was refused")
     victim.close()
-    document = victim.proxy.api("GET", "/api/v1/config", headers=bearer(attacks.WRITER))
+    document = victim.proxy.api("GET", "/api/v1/config", headers=bearer(api_victim.WRITER))
     spaces = document.body + b" " * (20 << 20)
-    t.eventually(lambda: victim.proxy.api("PUT", "/api/v1/config", spaces, bearer(attacks.WRITER)).status == 200,
+    t.eventually(lambda: victim.proxy.api("PUT", "/api/v1/config", spaces, bearer(api_victim.WRITER)).status == 200,
                  "a large document's being taken once there is room")
 
 

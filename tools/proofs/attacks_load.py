@@ -20,12 +20,16 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'test' / 'support'))
 
-import api_attacks  # noqa: E402
+import api_attacks  # noqa: E402, F401 (enters its attacks)
+import api_crowds  # noqa: E402, F401
+import api_victim  # noqa: E402
 from admin import bearer, private  # noqa: E402
 from checks import at_least, at_most, equal, expect  # noqa: E402
+from peer import Cut, Silent  # noqa: E402
 from processes import OriginProcess  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from steady import SteadyLoad, percentile  # noqa: E402
+from wire import Malformed  # noqa: E402
 
 SPELL = 8.0           # seconds
 CLIENTS, RATE = 4, 100  # of the steady load, and requests a second of each
@@ -50,9 +54,9 @@ class Other:
 
 def attack(target, ends, results):
     """All attacks in random order, over and over, until `ends`: how many, and what was not refused as it should be."""
-    victim = api_attacks.Victim(target)
+    victim = api_victim.Victim(target)
     made, faults, answered = 0, [], []
-    chosen = [one for one in api_attacks.ATTACKS if not one.takes_long]
+    chosen = [one for one in api_victim.ATTACKS if not one.takes_long]
     while not ends.is_set():
         random.shuffle(chosen)
         for one in chosen:
@@ -63,7 +67,7 @@ def attack(target, ends, results):
                 began = time.monotonic()
                 victim.answers_others(ANSWER_WITHIN)
                 answered.append(time.monotonic() - began)
-            except (AssertionError, OSError, api_attacks.Cut, api_attacks.Silent, api_attacks.Malformed) as error:
+            except (AssertionError, OSError, Cut, Silent, Malformed) as error:
                 faults.append(f'{one.name}: {error}')
             finally:
                 victim.close()
@@ -72,9 +76,9 @@ def attack(target, ends, results):
 
 
 def start(io, folder, origin):
-    proxy = Proxy('--admin-token-file', private(folder, 'tokens', api_attacks.TOKENS), io=io, workers=2).wait_ready()
-    added = proxy.api('POST', api_attacks.ROUTES, {'vHost': api_attacks.KEPT, 'backends': [origin.backend]},
-                      bearer(api_attacks.WRITER))
+    proxy = Proxy('--admin-token-file', private(folder, 'tokens', api_victim.TOKENS), io=io, workers=2).wait_ready()
+    added = proxy.api('POST', api_victim.ROUTES, {'vHost': api_victim.KEPT, 'backends': [origin.backend]},
+                      bearer(api_victim.WRITER))
     equal(added.status, 201, 'status of the route that no attack may change')
     return proxy
 
@@ -108,17 +112,17 @@ def main():
     arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8_192), hard), hard))
-    at_least(len(api_attacks.ATTACKS), 40, 'attacks')
+    at_least(len(api_victim.ATTACKS), 40, 'attacks')
     origin = OriginProcess()
     with tempfile.TemporaryDirectory() as folder:
         victim, decoy = start(arguments.io, folder, origin), start(arguments.io, folder, origin)
-        before = api_attacks.Victim(victim).kept()
+        before = api_victim.Victim(victim).kept()
         rss, ratios, total = None, [], dict(attacks=0, requests=0, answered=[])
         latencies = {kind: [] for kind in KINDS}
         for number in range(1, arguments.rounds + 1):
             p99 = {}
             for kind in KINDS:
-                load = SteadyLoad(victim.address, api_attacks.KEPT, CLIENTS, RATE)
+                load = SteadyLoad(victim.address, api_victim.KEPT, CLIENTS, RATE)
                 made, faults, answered = spell({'quiet': None, 'decoy': decoy, 'attack': victim}[kind])
                 failed, took = load.stop()
                 equal(failed, [], f'{kind}: requests of the data path that failed')
@@ -131,7 +135,7 @@ def main():
                 if kind == 'attack':
                     total['attacks'] += made
                     total['answered'] += answered
-            equal(api_attacks.Victim(victim).kept(), before, 'the route that no attack may change')
+            equal(api_victim.Victim(victim).kept(), before, 'the route that no attack may change')
             rss = rss or victim.rss_bytes()
             ratios.append(p99['attack'] / p99['decoy'])
             print(f'{arguments.io}, round {number}: p99 quiet {milliseconds(p99["quiet"])}, decoy {milliseconds(p99["decoy"])}, '
@@ -142,14 +146,15 @@ def main():
         at_most(statistics.median(ratios), WORST_RATIO, 'p99 of the data path under attack, to that under the decoy')
         at_most(victim.rss_bytes() - rss, GROWTH, 'bytes that memory has grown by since the first round')
         log = victim.stderr()
-        for secret in (api_attacks.WRITER, api_attacks.READER, 'PRIVATE KEY'):
+        for secret in (api_victim.WRITER, api_victim.READER, 'PRIVATE KEY'):
             expect(secret not in log, 'no secret is in the log')
         victim.stop()
         decoy.stop()
     origin.kill()
-    print(f'{arguments.io}: {total["attacks"]} attacks of {len(api_attacks.ATTACKS) - 1} kinds refused; {total["requests"]} requests of the '
-          f'data path, 0 failed; another client of the API was answered within {milliseconds(max(total["answered"]))}, '
-          f'p99 {milliseconds(percentile(total["answered"], 0.99))}; p99 attack/decoy {statistics.median(ratios):.2f}', flush=True)
+    print(f'{arguments.io}: {total["attacks"]} attacks of {len(api_victim.ATTACKS) - 1} kinds refused; '
+          f'{total["requests"]} requests of the data path, 0 failed; another client of the API was answered within '
+          f'{milliseconds(max(total["answered"]))}, p99 {milliseconds(percentile(total["answered"], 0.99))}; '
+          f'p99 attack/decoy {statistics.median(ratios):.2f}', flush=True)
 
 
 if __name__ == '__main__':
