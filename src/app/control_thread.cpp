@@ -151,19 +151,38 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     set_up_names(options);
     configuration_ =
         std::make_unique<control::Configuration>(*store_, publisher_, events_, *names_);
+    configuration_->keep_clear_of(options.own_addresses);
     if (auto loaded = load(options); !loaded) return loaded;
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     start_probing();
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
     if (options.admin_listener >= 0) {
-        api_ = std::make_unique<control::Api>(*configuration_,
-                                              control::AccessRules(options.admin_hosts));
-        api_server_ = std::make_unique<control::ApiServer>(
-            *ring_, options.admin_listener,
-            [this](const control::ApiRequest& request) { return api_->handle(request); }, *epochs_,
-            *names_);
+        if (auto api = set_up_api(options); !api) return api;
     }
     starting_workers_ = true;
+    return {};
+}
+
+Result<void> ControlThread::set_up_api(const ControlOptions& options) {
+    ring_->buffers().cleanse_after_use();  // tokens and keys pass through them
+    std::optional<control::TokenFile> tokens;
+    if (options.admin_token_file) {
+        const std::string& path = *options.admin_token_file;
+        auto opened = control::TokenFile::open(path);
+        if (!opened)
+            return Failure{Error{"--admin-token-file " + path + ": " + opened.error().message}};
+        tokens = std::move(*opened);
+    }
+    if (options.admin_tls) {
+        auto tls = control::AdminTls::open(*options.admin_tls);
+        if (!tls) return Failure{tls.error()};
+        admin_tls_ = std::move(*tls);
+    }
+    api_ = std::make_unique<control::Api>(
+        *configuration_, control::AccessRules(options.admin_hosts), std::move(tokens));
+    api_->on_audit(&control::log_audit);
+    api_server_ = std::make_unique<control::ApiServer>(*ring_, options.admin_listener, *api_,
+                                                       admin_tls_.get(), *epochs_, *names_);
     return {};
 }
 

@@ -17,6 +17,7 @@
 #include <penstock/events.hpp>
 #include <penstock/result.hpp>
 
+#include "control/admin_tls.hpp"
 #include "control/api.hpp"
 #include "control/api_server.hpp"
 #include "control/configuration.hpp"
@@ -38,7 +39,10 @@ struct ControlOptions {
     io::Engine engine = io::Engine::epoll;
     int admin_listener = -1;  // not owned; -1: no REST API
     std::vector<std::string> admin_hosts;
-    std::string store = "memory:";  // a URL: control/store/open
+    std::optional<std::string> admin_token_file;
+    std::optional<control::AdminTlsFiles> admin_tls;
+    control::OwnAddresses own_addresses;  // where no backend may be
+    std::string store = "memory:";        // a URL: control/store/open
     std::optional<std::string> config_file;
     bool config_always = false;
     std::vector<net::Address> resolvers;  // none: those of resolv.conf
@@ -87,6 +91,7 @@ class ControlThread {
     Result<void> set_up(const ControlOptions& options);
     void set_up_names(const ControlOptions& options);
     Result<void> set_up_store(const ControlOptions& options);
+    Result<void> set_up_api(const ControlOptions& options);
     Result<void> load(const ControlOptions& options);
     void renew_tickets();
     io::Task<void> look_up_names(bool& done);
@@ -115,6 +120,7 @@ class ControlThread {
     std::unique_ptr<net::Resolver> resolver_;
     std::unique_ptr<control::Configuration> configuration_;
     std::unique_ptr<control::EpochWait> epochs_;
+    std::unique_ptr<control::AdminTls> admin_tls_;
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<control::HealthProber> prober_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/options.hpp"
+#include "app/privileges.hpp"
 #include "app/signals.hpp"
 #include "base/log.hpp"
 #include "control/config_file.hpp"
@@ -35,14 +36,16 @@ int check(const std::string& path) {
 void greet(const penstock::app::Options& options) {
     const std::string admin = options.admin.endpoint();
     const bool is_unix = admin.starts_with("unix:");
+    const std::string scheme = options.admin_cert ? "https://" : "http://";
     const std::string url =
-        is_unix ? "--unix-socket " + admin.substr(5) + " http://localhost" : "http://" + admin;
+        is_unix ? "--unix-socket " + admin.substr(5) + " " + scheme + "localhost" : scheme + admin;
+    const char* token = options.admin_token_file ? " -H \"Authorization: Bearer $TOKEN\"" : "";
     std::fprintf(stderr,
                  "No routes yet. Add the first one:\n"
-                 "  curl -X POST %s/api/v1/routes -H 'Content-Type: application/json' \\\n"
+                 "  curl -X POST %s/api/v1/routes%s -H 'Content-Type: application/json' \\\n"
                  "    -d '{\"vHost\": \"*\", \"backends\": [{\"hostname\": \"127.0.0.1\", "
                  "\"port\": 3000}]}'\n",
-                 url.c_str());
+                 url.c_str(), token);
 }
 
 }  // namespace
@@ -61,6 +64,7 @@ int main(int argc, char** argv) {
     configure_log(options.log_level,
                   options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
 
+    if (const auto hidden = app::hide_memory(); !hidden) return refuse(hidden.error().message);
     app::block_ending_signals();
     ProxyManager proxy(options);
     if (const auto started = proxy.start(); !started) return refuse(started.error().message);

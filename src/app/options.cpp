@@ -22,9 +22,8 @@ struct Unbuilt {
 
 /// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
 constexpr std::array unbuilt_flags{
-    Unbuilt{"--admin-cert", nullptr},      Unbuilt{"--admin-key", nullptr},
-    Unbuilt{"--admin-client-ca", nullptr}, Unbuilt{"--admin-token-file", nullptr},
-    Unbuilt{"--access-log", "off"},        Unbuilt{"--otlp", nullptr},
+    Unbuilt{"--access-log", "off"},
+    Unbuilt{"--otlp", nullptr},
     Unbuilt{"--watchdog", nullptr},
 };
 
@@ -170,18 +169,6 @@ void describe_listening(CommandLine& line, Options& options) {
              [&](const std::string& text) {
                  return assign(options.https_public_port, text, "--https-public-port", &parse_port);
              });
-    line.one(
-        group, "--admin", "ADDR", "The REST API: a loopback ADDR:PORT, or unix:PATH",
-        [&](const std::string& text) {
-            return assign(options.admin, text, "--admin", &parse_admin);
-        },
-        "127.0.0.1:9080");
-    line.list(group, "--admin-host", "NAME",
-              "A further Host name that the API answers to; repeatable",
-              [&](const std::string& text) -> Result<void> {
-                  options.admin_hosts.push_back(to_lower(text));
-                  return {};
-              });
     line.list(group, "--trusted-proxy", "CIDR",
               "Whose X-Forwarded-* fields and PROXY headers are believed; repeatable",
               [&](const std::string& text) {
@@ -200,6 +187,52 @@ void describe_listening(CommandLine& line, Options& options) {
             return assign(options.proxy.node_name, text, "--node-name", &parse_node_name);
         },
         "penstock- and 8 hex digits of the store's");
+}
+
+void describe_admin(CommandLine& line, Options& options) {
+    const std::string group = "Administration";
+    line.one(
+        group, "--admin", "ADDR",
+        "The REST API: ADDR:PORT, or unix:PATH; what is not loopback wants tokens and TLS",
+        [&](const std::string& text) {
+            return assign(options.admin, text, "--admin", &parse_admin);
+        },
+        "127.0.0.1:9080");
+    line.list(group, "--admin-host", "NAME",
+              "A further Host name that the API answers to; repeatable",
+              [&](const std::string& text) -> Result<void> {
+                  options.admin_hosts.push_back(to_lower(text));
+                  return {};
+              });
+    const auto file = [&](const char* flag, const char* help, std::optional<std::string>& into) {
+        line.one(group, flag, "FILE", help, [&into](const std::string& text) -> Result<void> {
+            into = text;
+            return {};
+        });
+    };
+    file("--admin-token-file",
+         "Bearer tokens of the API, one a line: TOKEN [read-only|read-write] [NAME]",
+         options.admin_token_file);
+    file("--admin-cert", "The API's certificate chain (PEM): it is then under TLS",
+         options.admin_cert);
+    file("--admin-key", "The certificate's private key (PEM)", options.admin_key);
+    file("--admin-client-ca", "Who signs the certificates that the API's clients must show (PEM)",
+         options.admin_client_ca);
+}
+
+/// Flags that say nothing, or too little, by themselves.
+Result<void> check_admin(const Options& options) {
+    const auto wants = [](const char* flag, const char* others) {
+        return Failure{Error{std::string(flag) + " wants " + others + " as well"}};
+    };
+    if (options.admin_cert && !options.admin_key) return wants("--admin-cert", "--admin-key");
+    if (options.admin_key && !options.admin_cert) return wants("--admin-key", "--admin-cert");
+    if (options.admin_client_ca && !options.admin_cert)
+        return wants("--admin-client-ca", "--admin-cert and --admin-key");
+    const bool is_local = options.admin.family() == AF_UNIX || options.admin.is_loopback();
+    if (is_local || (options.admin_token_file && options.admin_cert)) return {};
+    return bad_value("--admin", options.admin.endpoint(),
+                     "what is not loopback wants --admin-token-file, --admin-cert and --admin-key");
 }
 
 void describe_threads(CommandLine& line, Options& options) {
@@ -350,6 +383,7 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv) {
     options.proxy.node_name.clear();
     CommandLine line;
     describe_listening(line, options);
+    describe_admin(line, options);
     describe_threads(line, options);
     describe_limits(line, options);
     describe_timeouts(line, options);
@@ -364,6 +398,7 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv) {
         return Failure{Error{"--config-always wants --config"}};
     if (options.proxy.proxy_protocol && options.proxy.trusted_proxies.empty())
         return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
+    if (const auto checked = check_admin(options); !checked) return Failure{checked.error()};
     if (options.http.empty()) options.http = sockets_from_systemd();
     if (options.http.empty()) options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
     return CommandLineResult(std::move(options));

@@ -35,6 +35,10 @@ struct Options {
     std::optional<std::uint16_t> https_public_port;  // empty: the first of https
     net::Address admin;
     std::vector<std::string> admin_hosts;
+    std::optional<std::string> admin_token_file;
+    std::optional<std::string> admin_cert;  // with its key, or neither
+    std::optional<std::string> admin_key;
+    std::optional<std::string> admin_client_ca;
     std::optional<unsigned> workers;  // empty: one for each CPU that the process may use
     Pinning pinning;
     unsigned auth_threads = 1;

@@ -7,6 +7,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -44,6 +45,13 @@ Result<void> drop_privileges(const std::optional<std::string>& user,
     // Nobody may find a way back: the kernel must refuse.
     if (uid != 0 && ::setuid(0) == 0)
         return Failure{Error{"--user " + *user + ": privileges could not be dropped"}};
+    return {};
+}
+
+Result<void> hide_memory() {
+    const rlimit none{};
+    if (::setrlimit(RLIMIT_CORE, &none) != 0) return failed("no core dumps");
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("not dumpable");
     return {};
 }
 

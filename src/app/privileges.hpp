@@ -14,6 +14,11 @@ namespace penstock::app {
 Result<void> drop_privileges(const std::optional<std::string>& user,
                              const std::optional<std::string>& group);
 
+/// No core dump is written, and no process of the same user may read our memory or attach to us
+/// (prctl(2), PR_SET_DUMPABLE): keys and tokens are in it. For the program; an embedding one
+/// decides for itself. /proc/PID then belongs to root.
+Result<void> hide_memory();
+
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();
 

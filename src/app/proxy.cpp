@@ -54,6 +54,9 @@ Result<void> Proxy::start() {
         .engine = *engine,
         .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
         .admin_hosts = options_.admin_hosts,
+        .admin_token_file = options_.admin_token_file,
+        .admin_tls = admin_tls_files(),
+        .own_addresses = own_addresses(),
         .store = options_.store,
         .config_file = options_.config_file,
         .config_always = options_.config_always,
@@ -69,6 +72,28 @@ Result<void> Proxy::start() {
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
     return {};
+}
+
+std::optional<control::AdminTlsFiles> Proxy::admin_tls_files() const {
+    if (!options_.admin_cert) return std::nullopt;
+    return control::AdminTlsFiles{.cert = *options_.admin_cert,
+                                  .key = options_.admin_key.value_or(""),
+                                  .client_ca = options_.admin_client_ca.value_or("")};
+}
+
+control::OwnAddresses Proxy::own_addresses() const {
+    std::vector<net::Address> bound;
+    for (const auto* listening : {&client_listening_, &admin_listening_}) {
+        for (const Listening& one : *listening) {
+            const net::Address address = net::Address::local_of(one.fd);
+            if (std::find(bound.begin(), bound.end(), address) != bound.end()) continue;
+            bound.push_back(address);
+            // One that was handed over may take both: ours take IPv6 alone.
+            if (address.family() == AF_INET6 && !net::is_v6_only(one.fd))
+                bound.push_back(*net::Address::parse("0.0.0.0", address.port()));
+        }
+    }
+    return control::OwnAddresses(std::move(bound));
 }
 
 Result<io::Engine> Proxy::choose_engine() const {
@@ -100,7 +125,7 @@ Result<void> Proxy::listen(std::size_t workers) {
     if (ssl_port_ != 0) options_.proxy.https_public_port = ssl_port_;
     if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
     if (options_.admin.family() == AF_UNSPEC) return {};
-    auto fd = net::listen_on(options_.admin);
+    auto fd = net::listen_on(options_.admin, net::UnixAccess::owner);
     if (!fd) return Failure{fd.error()};
     const bool is_unix = options_.admin.family() == AF_UNIX;
     admin_listening_.push_back(

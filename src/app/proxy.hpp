@@ -47,6 +47,8 @@ class Proxy {
     };
 
     Result<io::Engine> choose_engine() const;
+    std::optional<control::AdminTlsFiles> admin_tls_files() const;
+    control::OwnAddresses own_addresses() const;
     Result<void> listen(std::size_t workers);
     Result<void> listen_for_clients(const ListenOn& where, bool is_tls, std::size_t workers);
     Result<void> listen_for_clients(const net::Address& address, bool is_tls, std::size_t workers);

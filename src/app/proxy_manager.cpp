@@ -30,6 +30,8 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     if (!chosen.admin.empty()) {
         const auto admin = net::Address::parse_endpoint(chosen.admin);
         if (!admin) return Failure{Error{"not an address: " + chosen.admin}};
+        if (admin->family() != AF_UNIX && !admin->is_loopback())
+            return Failure{Error{"not a loopback address, nor a Unix socket: " + chosen.admin}};
         options.admin = *admin;
     }
     if (chosen.workers != 0) options.workers = chosen.workers;

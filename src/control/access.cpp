@@ -47,12 +47,11 @@ std::optional<ApiResponse> AccessRules::refuse(const ApiRequest& request) const 
                        "The Host is neither an address nor localhost; name it with --admin-host.");
     }
     if (!request.origin) return {};
-    const std::size_t scheme = request.origin->find("://");
-    const bool is_web =
-        scheme != std::string_view::npos && (request.origin->substr(0, scheme) == "http" ||
-                                             request.origin->substr(0, scheme) == "https");
-    if (is_web && to_lower(request.origin->substr(scheme + 3)) == to_lower(*request.host))
+    const std::string_view scheme = request.is_secured ? "https://" : "http://";
+    if (request.origin->starts_with(scheme) &&
+        equals_ignoring_case(request.origin->substr(scheme.size()), *request.host)) {
         return {};
+    }
     return problem(http::Status::forbidden, "The request comes from a page of another origin.");
 }
 

@@ -12,6 +12,25 @@ namespace {
 
 using http::Status;
 
+std::string_view path_of(const ApiRequest& request) {
+    return request.target.substr(0, request.target.find('?'));
+}
+
+std::string_view query_of(const ApiRequest& request) {
+    const std::size_t mark = request.target.find('?');
+    return mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
+}
+
+/// For probes, which have no token and learn nothing but that.
+bool is_open_to_all(std::string_view path) {
+    return path == "/healthz" || path == "/readyz";
+}
+
+/// Anything else may change something.
+bool is_read(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
 bool has_body(std::string_view method) {
     return method == "POST" || method == "PUT" || method == "PATCH";
 }
@@ -41,20 +60,64 @@ std::optional<ApiResponse> refuse_media_type(const ApiRequest& request) {
 
 }  // namespace
 
-std::size_t Api::most_body(std::string_view method, std::string_view target) {
-    const auto found = find_endpoint(method, target.substr(0, target.find('?')));
-    const RouteMatch* const match = std::get_if<RouteMatch>(&found);
-    return match == nullptr ? usual_most_body : match->endpoint->most_body;
-}
-
 ApiResponse Api::body_too_large(std::size_t most) {
     return problem(Status::content_too_large, fmt::format("A body has at most {} bytes.", most));
 }
 
+/// Where there is a token for everybody: 401 without one, 403 for what it does not allow.
+std::optional<ApiResponse> Api::identify(const ApiRequest& request, Caller& caller) {
+    if (!tokens_ || is_open_to_all(path_of(request))) return {};
+    auto bearer = request.authorization ? tokens_->identify(*request.authorization) : std::nullopt;
+    if (!bearer) {
+        ApiResponse refusal =
+            problem(Status::unauthorized, "Send a token: Authorization: Bearer TOKEN.");
+        refusal.fields.emplace_back("WWW-Authenticate", "Bearer");
+        return refusal;
+    }
+    caller = std::move(*bearer);
+    if (caller.may_write || is_read(request.method)) return {};
+    return problem(Status::forbidden, "This token may only read.");
+}
+
+Admission Api::admit(const ApiRequest& request) {
+    Admission admission;
+    admission.caller.name = request.peer.empty() ? Configuration::administrator : request.peer;
+    admission.refusal = access_.refuse(request);
+    if (!admission.refusal) admission.refusal = identify(request, admission.caller);
+    // Who has no token has no body read either.
+    if (admission.refusal || (tokens_ && is_open_to_all(path_of(request)))) return admission;
+    const auto found = find_endpoint(request.method, path_of(request));
+    const RouteMatch* const match = std::get_if<RouteMatch>(&found);
+    admission.most_body = match == nullptr ? usual_most_body : match->endpoint->most_body;
+    return admission;
+}
+
 ApiResponse Api::handle(const ApiRequest& request) {
-    if (auto refusal = access_.refuse(request)) return *refusal;
-    const std::size_t mark = request.target.find('?');
-    const std::string_view path = request.target.substr(0, mark);
+    Admission admission = admit(request);
+    if (admission.refusal) return refused(request, admission.caller, *std::move(admission.refusal));
+    const std::uint64_t revision = configuration_.last_revision();
+    ApiResponse response = answer(request, admission.caller);
+    if (response.unknown_names.empty()) audit(request, admission.caller, revision, response);
+    return response;
+}
+
+ApiResponse Api::refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal) {
+    audit(request, caller, configuration_.last_revision(), refusal);
+    return refusal;
+}
+
+void Api::audit(const ApiRequest& request, const Caller& caller, std::uint64_t revision_before,
+                const ApiResponse& response) {
+    if (!audit_ || is_read(request.method)) return;
+    audit_({.caller = caller,
+            .request = request,
+            .revision_before = revision_before,
+            .revision_after = configuration_.last_revision(),
+            .status = response.status});
+}
+
+ApiResponse Api::answer(const ApiRequest& request, const Caller& caller) {
+    const std::string_view path = path_of(request);
     auto found = find_endpoint(request.method, path);
     if (auto* refusal = std::get_if<ApiResponse>(&found)) return std::move(*refusal);
     const RouteMatch& match = std::get<RouteMatch>(found);
@@ -64,12 +127,12 @@ ApiResponse Api::handle(const ApiRequest& request) {
         if (request.body.size() > most) return body_too_large(most);
         if (auto refusal = refuse_media_type(request)) return *refusal;
     }
-    const auto query =
-        parse_query(mark == std::string_view::npos ? "" : request.target.substr(mark + 1));
+    const auto query = parse_query(query_of(request));
     if (!query || !allows(match.endpoint->query, *query)) {
         return problem(Status::bad_request, "The query holds something that has no meaning here.");
     }
-    return match.endpoint->handler({request, match.parameters, *query, configuration_, ready_});
+    return match.endpoint->handler(
+        {request, match.parameters, *query, configuration_, caller, ready_});
 }
 
 }  // namespace penstock::control

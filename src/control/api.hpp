@@ -5,25 +5,48 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "control/access.hpp"
+#include "control/audit.hpp"
 #include "control/configuration.hpp"
 #include "control/message.hpp"
+#include "control/tokens.hpp"
 
 namespace penstock::control {
 
+/// What can be said of a request before its body has been read.
+struct Admission {
+    Caller caller;
+    /// Empty: the body is to be read, and handle() asked.
+    std::optional<ApiResponse> refusal;
+    std::size_t most_body = 0;  // bytes
+};
+
 class Api {
   public:
-    /// Of a request's body, in bytes: 64 MiB for PUT /api/v1/config, else 1 MiB.
-    static std::size_t most_body(std::string_view method, std::string_view target);
+    /// Without `tokens` whoever reaches the API may do everything.
+    Api(Configuration& configuration, AccessRules access, std::optional<TokenFile> tokens = {})
+        : configuration_(configuration), access_(std::move(access)), tokens_(std::move(tokens)) {}
 
-    Api(Configuration& configuration, AccessRules access)
-        : configuration_(configuration), access_(std::move(access)) {}
+    /// Called with each write that has been answered, be it refused.
+    void on_audit(std::function<void(const AuditRecord&)> callback) {
+        audit_ = std::move(callback);
+    }
 
-    /// Checks access, finds the endpoint, checks body and query, calls the handler.
+    /// Host and Origin, then the token, and only then what is asked for: who has no token learns
+    /// nothing of what there is, and has no body read. `request` has none yet.
+    Admission admit(const ApiRequest& request);
+
+    /// Admits it once more, for a token may have been withdrawn while the body came; then finds the
+    /// endpoint, checks body and query, calls the handler.
     ApiResponse handle(const ApiRequest& request);
+
+    /// What is answered instead of handle(): goes into the audit where it was a write.
+    ApiResponse refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal);
 
     /// The answer to a body longer than that, whose rest need not be read.
     static ApiResponse body_too_large(std::size_t most);
@@ -32,8 +55,15 @@ class Api {
     void set_ready(bool ready) noexcept { ready_ = ready; }
 
   private:
+    std::optional<ApiResponse> identify(const ApiRequest& request, Caller& caller);
+    ApiResponse answer(const ApiRequest& request, const Caller& caller);
+    void audit(const ApiRequest& request, const Caller& caller, std::uint64_t revision_before,
+               const ApiResponse& response);
+
     Configuration& configuration_;
     AccessRules access_;
+    std::optional<TokenFile> tokens_;
+    std::function<void(const AuditRecord&)> audit_;
     bool ready_ = false;
 };
 

@@ -6,9 +6,9 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include "base/bytes.hpp"
-#include "control/api.hpp"
 #include "control/problem.hpp"
 #include "http/h1/writer.hpp"
 #include "http/status.hpp"
@@ -53,24 +53,51 @@ class Fields {
     std::deque<std::string> joined_;
 };
 
-/// Reads on for a moment, so that a refused client sees our answer before its bytes meet a closed
-/// socket.
-io::Task<void> linger(net::Stream& stream) {
-    stream.shutdown_send();
-    const TimePoint deadline = stream.ring().now() + linger_time;
-    for (;;) {
-        io::Received received = co_await stream.receive(deadline, io::ReceiveSize::large);
-        if (!received.block) co_return;
-    }
+/// At the other end, as far as the socket knows: the user of a Unix one, else the address.
+std::string peer_of(int fd) {
+    const net::Address address = net::Address::peer_of(fd);
+    if (address.family() != AF_UNIX) return address.host();
+    ucred user{};
+    socklen_t size = sizeof(user);
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) != 0) return "unix";
+    return fmt::format("uid {}", user.uid);
+}
+
+ApiResponse no_room_for_bodies() {
+    ApiResponse response = problem(Status::service_unavailable,
+                                   "Too many large bodies are under way; try again in a moment.");
+    response.fields.emplace_back("Retry-After", "1");
+    return response;
 }
 
 }  // namespace
 
-ApiServer::ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs,
+/// For as long as it lives the connection is not closed to make room for others.
+class ApiServer::AtWork {
+  public:
+    AtWork(ApiServer& server, Connection& connection) noexcept
+        : server_(server), connection_(connection) {
+        connection_.unlink();
+        server_.at_work_.push_back(connection_);
+    }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+    ~AtWork() {
+        connection_.unlink();
+        server_.waiting_.push_back(connection_);
+    }
+
+  private:
+    ApiServer& server_;
+    Connection& connection_;
+};
+
+ApiServer::ApiServer(io::Ring& ring, int listener_fd, Api& api, AdminTls* tls, EpochWait& epochs,
                      Names& names)
     : ring_(ring),
       listener_(ring, listener_fd),
-      handler_(std::move(handler)),
+      api_(api),
+      tls_(tls),
       epochs_(epochs),
       names_(names) {}
 
@@ -82,12 +109,16 @@ void ApiServer::start() {
 void ApiServer::stop() {
     stopping_ = true;
     listener_.interrupt();
-    connections_.for_each([](Connection& connection) { connection.stream.interrupt(ECANCELED); });
+    const auto end = [](Connection& connection) { connection.stream.interrupt(ECANCELED); };
+    waiting_.for_each(end);
+    at_work_.for_each(end);
 }
+
+// --- connections ---
 
 io::Task<void> ApiServer::accept_all() {
     while (!stopping_) {
-        if (open_ >= most_connections) {
+        if (open_ >= most_connections && !make_room()) {
             listener_.pause();
             co_await ring_.sleep(full_rest);
             continue;
@@ -101,10 +132,45 @@ io::Task<void> ApiServer::accept_all() {
     accepting_ = false;
 }
 
+/// Closes the connection that has waited longest for its client; false where all are at work.
+bool ApiServer::make_room() {
+    Connection* const longest = waiting_.pop_front();
+    if (longest == nullptr) return false;
+    at_work_.push_back(*longest);
+    longest->stream.interrupt(ECANCELED);
+    return true;
+}
+
 io::Task<void> ApiServer::serve(int fd) {
     Connection connection(ring_.adopt(fd));
-    connections_.push_back(connection);
+    connection.peer = peer_of(fd);
+    waiting_.push_back(connection);
     ++open_;
+    bool speaks = true;
+    if (tls_ != nullptr) speaks = co_await secure(connection);
+    if (speaks) co_await converse(connection);
+    connection.unlink();
+    connection.stream.close();
+    --open_;
+}
+
+/// False where no TLS came about.
+io::Task<bool> ApiServer::secure(Connection& connection) {
+    auto session = tls_->context(ring_.now()).accept(connection.stream.socket());
+    if (session == nullptr) co_return false;
+    const int error = co_await session->handshake(ring_.now() + head_time);
+    if (error == EPROTO) {
+        // A client that speaks HTTP here, or shows no certificate, sees an end and not a reset.
+        co_await linger(connection.stream);
+    }
+    if (error != 0) co_return false;
+    if (std::string name = net::tls::client_name(*session); !name.empty())
+        connection.peer = std::move(name);
+    connection.stream.secure(std::move(session));
+    co_return true;
+}
+
+io::Task<void> ApiServer::converse(Connection& connection) {
     io::BlockRef unread;
     bool keep = true;
     while (keep && !stopping_) {
@@ -115,11 +181,20 @@ io::Task<void> ApiServer::serve(int fd) {
         }
         keep = co_await serve_one(connection, unread);
     }
-    unread.reset();
-    connection.unlink();
-    connection.stream.close();
-    --open_;
 }
+
+/// Reads on for a moment, so that a refused client sees our answer before its bytes meet a closed
+/// socket.
+io::Task<void> ApiServer::linger(net::Stream& stream) {
+    stream.shutdown_send();
+    const TimePoint deadline = ring_.now() + linger_time;
+    for (;;) {
+        io::Received received = co_await stream.receive(deadline, io::ReceiveSize::large);
+        if (!received.block) co_return;
+    }
+}
+
+// --- requests ---
 
 /// True where the next request may follow.
 io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread) {
@@ -131,7 +206,7 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     ApiResponse response;
     if (read.ok()) {
         reader.start_body(request.framing);
-        response = co_await respond(reader, request);
+        response = co_await respond(connection, reader, request);
     } else if (read.outcome == ReadOutcome::refused) {
         response = problem(read.refusal.status, read.refusal.reason);
     } else if (read.outcome == ReadOutcome::timed_out) {
@@ -147,52 +222,68 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     co_return sent&& keep;
 }
 
-io::Task<ApiResponse> ApiServer::respond(MessageReader& reader, const http::RequestHead& request) {
-    const std::size_t most_body = Api::most_body(request.method_text, request.path);
-    if (request.framing.length > most_body) co_return Api::body_too_large(most_body);
+io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& reader,
+                                         const http::RequestHead& request) {
+    Fields fields(request);
+    ApiRequest asked{.method = request.method_text,
+                     .target = request.path,
+                     .body = {},
+                     .host = request.authority,
+                     .origin = fields["origin"],
+                     .content_type = fields["content-type"],
+                     .content_encoding = fields["content-encoding"],
+                     .if_match = fields["if-match"],
+                     .if_none_match = fields["if-none-match"],
+                     .authorization = fields["authorization"],
+                     .peer = connection.peer,
+                     .is_secured = connection.stream.is_secured()};
+    Admission admission = api_.admit(asked);
+    if (!admission.refusal && request.framing.length > admission.most_body)
+        admission.refusal = Api::body_too_large(admission.most_body);
+    if (admission.refusal)
+        co_return api_.refused(asked, admission.caller, *std::move(admission.refusal));
+    // Who may send no body has to wait in line until it is clear that there is none.
+    std::optional<AtWork> at_work;
+    if (admission.most_body > 0) at_work.emplace(*this, connection);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
         const int error = co_await reader.stream().send(&piece, 1, stall_time);
         static_cast<void>(error);  // reading the body will tell
     }
-    const Body body = co_await read_body(reader, most_body);
-    if (body.too_large) co_return Api::body_too_large(most_body);
-    if (body.result.outcome == ReadOutcome::timed_out) {
-        co_return problem(Status::request_timeout, "the request body did not come in time");
-    }
-    if (!body.result.ok()) co_return problem(Status::bad_request, "malformed request body");
-    Fields fields(request);
-    const ApiRequest asked{.method = request.method_text,
-                           .target = request.path,
-                           .body = body.bytes,
-                           .host = request.authority,
-                           .origin = fields["origin"],
-                           .content_type = fields["content-type"],
-                           .content_encoding = fields["content-encoding"],
-                           .if_match = fields["if-match"],
-                           .if_none_match = fields["if-none-match"]};
-    ApiResponse response = handler_(asked);
+    BudgetedBody body(bodies_);
+    auto refusal = co_await read_body(reader, admission.most_body, body);
+    if (refusal) co_return api_.refused(asked, admission.caller, *std::move(refusal));
+    if (!at_work) at_work.emplace(*this, connection);
+    asked.body = body.view();
+    ApiResponse response = co_await answer(asked);
+    co_return response;
+}
+
+io::Task<ApiResponse> ApiServer::answer(const ApiRequest& request) {
+    ApiResponse response = api_.handle(request);
     while (!response.unknown_names.empty()) {
         NamesWanted wanted(ring_, names_, std::move(response.unknown_names));
         co_await wanted.until_known();
-        response = handler_(asked);
+        response = api_.handle(request);
     }
     // What the answer says is what the next request sees: on every worker.
     if (response.wait_for_epoch != 0) co_await epochs_.until_passed(response.wait_for_epoch);
     co_return response;
 }
 
-io::Task<ApiServer::Body> ApiServer::read_body(MessageReader& reader, std::size_t most) {
-    Body body;
+/// Empty where all of it has come; else what is answered.
+io::Task<std::optional<ApiResponse>> ApiServer::read_body(MessageReader& reader, std::size_t most,
+                                                          BudgetedBody& body) {
     const TimePoint end = ring_.now() + body_time;
     while (!reader.body_ended()) {
         const BodyPiece piece = co_await reader.read_body(std::min(end, ring_.now() + stall_time));
-        body.result = piece.result;
-        body.too_large = body.bytes.size() + piece.data.size() > most;
-        if (!piece.result.ok() || body.too_large) break;
-        body.bytes += piece.data;
+        if (piece.result.outcome == ReadOutcome::timed_out)
+            co_return problem(Status::request_timeout, "the request body did not come in time");
+        if (!piece.result.ok()) co_return problem(Status::bad_request, "malformed request body");
+        if (body.size() + piece.data.size() > most) co_return Api::body_too_large(most);
+        if (!body.append(piece.data)) co_return no_room_for_bodies();
     }
-    co_return body;
+    co_return std::nullopt;
 }
 
 io::Task<bool> ApiServer::send(net::Stream& stream, const ApiResponse& response, bool head_only,

@@ -1,17 +1,19 @@
-// ApiServer: HTTP/1.1 for the REST API, on the control thread's loop.
+// ApiServer: HTTP/1.1 for the REST API, plain or under TLS, on the control thread's loop.
 //
-// Slow and huge clients cost a bounded amount of memory and time and hold up nobody: each
-// connection is a coroutine, bodies are read up to the handler's limit, and an answer that waits
-// for the workers waits alone.
+// Slow, idle and huge clients cost a bounded amount of memory and time and hold up nobody: each
+// connection is a coroutine, bodies are read up to the endpoint's limit and all of them up to a
+// budget, and an answer that waits for the workers waits alone. Nothing of a body is read before
+// the API has admitted its request. Where there is no room for a further connection, the one that
+// has waited longest for its client goes.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/intrusive_list.hpp"
+#include "control/admin_tls.hpp"
+#include "control/api.hpp"
+#include "control/body_budget.hpp"
 #include "control/epoch_wait.hpp"
 #include "control/message.hpp"
 #include "control/names.hpp"
@@ -23,50 +25,54 @@ namespace penstock::control {
 class ApiServer {
   public:
     static constexpr std::size_t most_connections = 1'024;
+    /// What all bodies under way may take together, in bytes.
+    static constexpr std::size_t most_bodies = 256 * 1024 * 1024;
 
-    using Handler = std::function<ApiResponse(const ApiRequest&)>;
-
-    /// `listener_fd` is a listening socket, not owned. Ring, epochs and names must outlive the
-    /// server.
-    ApiServer(io::Ring& ring, int listener_fd, Handler handler, EpochWait& epochs, Names& names);
+    /// `listener_fd` is a listening socket, not owned. `tls`: null for plain connections. All of
+    /// them must outlive the server.
+    ApiServer(io::Ring& ring, int listener_fd, Api& api, AdminTls* tls, EpochWait& epochs,
+              Names& names);
     ApiServer(const ApiServer&) = delete;
     ApiServer& operator=(const ApiServer&) = delete;
 
     void start();
     /// Stops accepting and ends every connection; stopped() is true once all have let go.
     void stop();
-    bool stopped() const noexcept { return !accepting_ && connections_.empty(); }
-
-    /// Workers have moved on to a newer epoch: answers that waited for them may go (control
-    /// thread).
-    void workers_moved();
+    bool stopped() const noexcept { return !accepting_ && open_ == 0; }
 
   private:
+    /// In `waiting_` while its client has to do something: then it may be closed to make room.
     struct Connection : ListNode<Connection> {
         explicit Connection(io::Socket& socket) noexcept : stream(socket) {}
         net::Stream stream;
+        std::string peer;  // who is at its other end
     };
-    struct Body {
-        std::string bytes;
-        bool too_large = false;
-        http::ReadResult result{};
-    };
+    class AtWork;
 
     io::Task<void> accept_all();
+    bool make_room();
     io::Task<void> serve(int fd);
+    io::Task<bool> secure(Connection& connection);
+    io::Task<void> converse(Connection& connection);
     io::Task<bool> serve_one(Connection& connection, io::BlockRef& unread);
-    io::Task<ApiResponse> respond(http::h1::MessageReader& reader,
+    io::Task<ApiResponse> respond(Connection& connection, http::h1::MessageReader& reader,
                                   const http::RequestHead& request);
-    io::Task<Body> read_body(http::h1::MessageReader& reader, std::size_t most);
+    io::Task<ApiResponse> answer(const ApiRequest& request);
+    io::Task<std::optional<ApiResponse>> read_body(http::h1::MessageReader& reader,
+                                                   std::size_t most, BudgetedBody& body);
     io::Task<bool> send(net::Stream& stream, const ApiResponse& response, bool head_only,
                         bool keep_alive);
+    io::Task<void> linger(net::Stream& stream);
 
     io::Ring& ring_;
     io::Listener listener_;
-    Handler handler_;
+    Api& api_;
+    AdminTls* tls_;
     EpochWait& epochs_;
     Names& names_;
-    IntrusiveList<Connection> connections_;
+    BodyBudget bodies_{most_bodies};
+    IntrusiveList<Connection> waiting_;  // for their clients, the longest first
+    IntrusiveList<Connection> at_work_;  // and those that are being closed
     HttpDate date_;
     std::size_t open_ = 0;
     bool accepting_ = false;

@@ -61,7 +61,7 @@ ApiResponse apply(const Call& call, ProviderDraft draft, const CheckedAuthProvid
     CheckedAuthProvider provider{std::move(draft.value), std::move(compiled)};
     Representation shown = represent(provider);
     const std::string id = provider.config.id;
-    const auto outcome = call.configuration.put_auth_provider(std::move(provider), call.mode());
+    const auto outcome = call.configuration.put_auth_provider(std::move(provider), call.order());
     if (!outcome) return refused(outcome.error());
 
     ApiResponse response;
@@ -126,7 +126,7 @@ ApiResponse delete_auth_provider(const Call& call) {
     const CheckedAuthProvider* const provider = find(call, call.path.id);
     if (provider == nullptr) return no_such_provider(call);
     if (auto failed = failed_precondition(call.request, tag_of(provider))) return *failed;
-    const auto outcome = call.configuration.remove_auth_provider(call.path.id, call.mode());
+    const auto outcome = call.configuration.remove_auth_provider(call.path.id, call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;

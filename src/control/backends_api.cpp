@@ -47,6 +47,15 @@ Representation represent(const Call& call, const Found& found) {
     return control::represent(call.configuration, *found.route, found.backend());
 }
 
+/// Errors of a route, for whoever gave nothing but the backend at `base`. What is not in it is
+/// about all of them together: their number, their weights.
+void point_into(const std::string& base, model::FieldErrors& errors) {
+    for (model::FieldError& error : errors) {
+        const bool inside = model::points_into(error.pointer, base);
+        error.pointer = inside ? error.pointer.substr(base.size()) : std::string();
+    }
+}
+
 /// Checks the draft as the last backend of a route whose others are `others`. Afterwards the draft
 /// is in canonical form, and its errors point into the backend.
 void check_among(RouteConfig others, BackendDraft& draft) {
@@ -55,11 +64,7 @@ void check_among(RouteConfig others, BackendDraft& draft) {
     whole.value.backends.push_back(std::move(draft.value));
     model::check(whole);
     draft.value = std::move(whole.value.backends.back());
-    for (model::FieldError& error : whole.errors) {
-        // What is not in this backend is about all of them together: their number, their weights.
-        const bool inside = model::points_into(error.pointer, base);
-        error.pointer = inside ? error.pointer.substr(base.size()) : std::string();
-    }
+    point_into(base, whole.errors);
     model::add_new(draft.errors, std::move(whole.errors));
 }
 
@@ -73,8 +78,11 @@ ApiResponse answer_with(Representation shown, Status status) {
 
 /// Puts the route in force and answers with its backend at `index`.
 ApiResponse apply(const Call& call, const RouteConfig& route, std::size_t index, Status status) {
-    const auto outcome = call.configuration.put(route, call.mode());
-    if (!outcome) return refused(outcome.error());
+    auto outcome = call.configuration.put(route, call.order());
+    if (!outcome) {
+        point_into(model::child_pointer("/backends", index), outcome.error().errors);
+        return refused(outcome.error());
+    }
     const Backend& backend = route.backends[index];
     ApiResponse response =
         answer_with(control::represent(call.configuration, route, backend), status);
@@ -135,7 +143,7 @@ ApiResponse delete_backend(const Call& call) {
     if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
     RouteConfig changed = *found.route;
     changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
-    const auto outcome = call.configuration.put(std::move(changed), call.mode());
+    const auto outcome = call.configuration.put(std::move(changed), call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;
@@ -147,8 +155,8 @@ ApiResponse begin_maintenance(const Call& call) {
     const Found found = find_backend(call);
     if (found.route == nullptr) return found.missing;
     if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
-    const auto outcome =
-        call.configuration.set_maintenance(found.route->v_host, found.backend(), true, call.mode());
+    const auto outcome = call.configuration.set_maintenance(found.route->v_host, found.backend(),
+                                                            true, call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response = answer_with(represent(call, found), Status::ok);
     response.wait_for_epoch = *outcome;
@@ -160,7 +168,7 @@ ApiResponse end_maintenance(const Call& call) {
     if (found.route == nullptr) return found.missing;
     if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
     const auto outcome = call.configuration.set_maintenance(found.route->v_host, found.backend(),
-                                                            false, call.mode());
+                                                            false, call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;

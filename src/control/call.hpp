@@ -23,9 +23,11 @@ struct Call {
     const PathParameters& path;
     const Query& query;
     Configuration& configuration;
+    const Caller& caller;
     bool ready = false;  // of /readyz
 
-    /// What a write is to do, by ?dryRun.
+    /// What a write is to do, by ?dryRun, and in whose name.
+    Configuration::Order order() const { return {mode(), caller.name}; }
     Configuration::Mode mode() const {
         const auto at = query.find("dryRun");
         const bool check = at != query.end() && at->second == "true";

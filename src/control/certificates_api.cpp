@@ -114,7 +114,8 @@ ApiResponse put_certificate(const Call& call) {
     const bool creates = before == nullptr;
     CertificateSet after = creates ? CertificateSet() : *before;
     after.of(certificate->key_kind()) = certificate;
-    const auto outcome = call.configuration.put_certificate(draft->value, certificate, call.mode());
+    const auto outcome =
+        call.configuration.put_certificate(draft->value, certificate, call.order());
     if (!outcome) return refused(outcome.error());
 
     ApiResponse response;
@@ -138,7 +139,7 @@ ApiResponse delete_certificate(const Call& call) {
     const auto [domain, set] = named_by(call);
     if (set == nullptr) return no_such_certificate();
     if (auto failed = failed_precondition(call.request, tag_of(domain, set))) return *failed;
-    const auto outcome = call.configuration.remove_certificates(domain, call.mode());
+    const auto outcome = call.configuration.remove_certificates(domain, call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;

@@ -66,8 +66,8 @@ ApiResponse put_config(const Call& call) {
     if (!draft) return problem(draft.error());
     if (auto failed = failed_precondition(call)) return *failed;
     ApiResponse response;
-    const auto outcome =
-        apply_document(std::move(*draft), call.configuration, call.mode(), {}, &response.body);
+    const auto outcome = apply_document(std::move(*draft), call.configuration, call.mode(),
+                                        {.by = call.caller.name}, &response.body);
     if (!outcome) return refused(outcome.error());
     response.wait_for_epoch = *outcome;
     // RFC 9110 section 9.3.4: no validator in the answer to a PUT that stored something else.
@@ -94,7 +94,7 @@ ApiResponse roll_back(const Call& call) {
     const std::uint64_t number = read_revision(*document, errors);
     if (!errors.empty()) return problem(errors);
     if (auto failed = failed_precondition(call)) return *failed;
-    const auto outcome = call.configuration.roll_back(number, call.mode());
+    const auto outcome = call.configuration.roll_back(number, call.order());
     if (!outcome) return refused(outcome.error());
     const auto revisions = call.configuration.revisions();
     if (!revisions) return unreadable(revisions.error());

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secret.hpp"
 #include "control/config_document.hpp"
 #include "control/node_state.hpp"
 #include "control/preconditions.hpp"
@@ -22,25 +23,29 @@ namespace {
 
 constexpr std::size_t most_bytes = 64 * 1024 * 1024;
 
-Result<std::string> read_file(const std::string& path) {
+/// Keys are in it.
+Result<SecretText> read_file(const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
                                                                std::fclose);
     if (!file) return Failure{Error{std::strerror(errno)}};
-    std::string text;
+    std::setbuf(file.get(), nullptr);  // no copy that is not ours
+    SecretText text;
     char part[65'536];
     while (const std::size_t size = std::fread(part, 1, sizeof(part), file.get())) {
-        text.append(part, size);
-        if (text.size() > most_bytes) return Failure{Error{"larger than 64 MiB"}};
+        text.append({part, size});
+        if (text.size() > most_bytes) break;
     }
+    cleanse(part, sizeof(part));
+    if (text.size() > most_bytes) return Failure{Error{"larger than 64 MiB"}};
     if (std::ferror(file.get()) != 0) return Failure{Error{std::strerror(errno)}};
-    return text;
+    return {std::move(text)};
 }
 
 std::string line_at(const std::string& path, model::TextPlace place, std::string_view what) {
     return fmt::format("{}:{}:{}: {}", path, place.line, place.column, what);
 }
 
-ConfigErrors lines_of(const std::string& path, const std::string& text,
+ConfigErrors lines_of(const std::string& path, std::string_view text,
                       const model::FieldErrors& errors) {
     model::JsonLocations locations(text);
     ConfigErrors lines;
@@ -57,14 +62,14 @@ ConfigErrors lines_of(const std::string& path, const model::SyntaxError& error) 
     return {line_at(path, {error.line, error.column}, error.message)};
 }
 
-Result<std::string, ConfigErrors> read_document_file(const std::string& path) {
+Result<SecretText, ConfigErrors> read_document_file(const std::string& path) {
     auto text = read_file(path);
     if (!text) return Failure{ConfigErrors{fmt::format("{}: {}", path, text.error().message)}};
     return std::move(*text);
 }
 
 /// Returns the epoch.
-Result<std::uint64_t, ConfigErrors> apply_text(const std::string& path, const std::string& text,
+Result<std::uint64_t, ConfigErrors> apply_text(const std::string& path, std::string_view text,
                                                Configuration& configuration,
                                                Configuration::Mode mode,
                                                std::vector<RowChange> rows) {
@@ -90,13 +95,13 @@ Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, F
                                                       Configuration& configuration, Store& store) {
     const auto text = read_document_file(path);
     if (!text) return Failure{text.error()};
-    const std::string hash = entity_tag(*text);
+    const std::string hash = entity_tag(text->view());
     if (use == FileUse::when_new && is_configured(configuration)) {
         const auto applied = applied_file(store);
         if (!applied) return Failure{ConfigErrors{applied.error().message}};
         if (*applied == hash) return std::uint64_t{0};
     }
-    return apply_text(path, *text, configuration, Configuration::Mode::apply_at_once,
+    return apply_text(path, text->view(), configuration, Configuration::Mode::apply_at_once,
                       {applied_file_row(hash)});
 }
 
@@ -111,7 +116,7 @@ Result<void, ConfigErrors> check_config_file(const std::string& path) {
     Configuration configuration(store, publisher, events, names);
     // Applied, to this empty one: a check would ask for names to be looked up first.
     const auto applied =
-        apply_text(path, *text, configuration, Configuration::Mode::apply_at_once, {});
+        apply_text(path, text->view(), configuration, Configuration::Mode::apply_at_once, {});
     if (!applied) return Failure{applied.error()};
     return {};
 }

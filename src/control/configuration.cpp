@@ -1,10 +1,13 @@
 #include "control/configuration.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "model/host_pattern.hpp"
 #include "model/validate.hpp"
 
@@ -17,6 +20,12 @@ namespace {
 
 std::string authority_of(const Backend& backend) {
     return model::authority_of(backend.hostname, backend.port);
+}
+
+bool has_authority(const RouteConfig& route, const std::string& authority) {
+    return std::any_of(
+        route.backends.begin(), route.backends.end(),
+        [&authority](const Backend& backend) { return authority_of(backend) == authority; });
 }
 
 template <class E>
@@ -73,16 +82,16 @@ Failure<Refusal> Configuration::later(std::vector<std::string> unknown_names) {
     return Failure{std::move(refusal)};
 }
 
-Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
+Configuration::Outcome Configuration::put(RouteConfig route, Order order) {
     if (auto errors = conflicts_of(route); !errors.empty()) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
-    model::FieldErrors faults;
+    model::FieldErrors faults = own_addresses_in(route, "");
     auto certificate = certificate_for(route, "", faults);
     check_auth_provider_of(route, "", faults);
     if (!faults.empty()) return invalid(std::move(faults));
-    if (mode == Mode::check) return std::uint64_t{0};
-    if (mode == Mode::apply) {
+    if (order.mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::apply) {
         if (auto names = unknown_names_of(std::span(&route, 1)); !names.empty())
             return later(std::move(names));
     }
@@ -91,8 +100,8 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     const auto event = difference(find(route.v_host), &route);
     std::vector<RowChange> rows;
     add_rows_of(std::span(&change, 1), rows);
-    auto outcome =
-        commit(std::span(&change, 1), {}, std::move(rows), {"the route " + route.v_host});
+    auto outcome = commit(std::span(&change, 1), {}, std::move(rows),
+                          {"the route " + route.v_host, std::move(order.by)});
     if (!outcome) return outcome;
     forget(route.v_host);
     forget_marks(route.v_host, &route);
@@ -101,15 +110,15 @@ Configuration::Outcome Configuration::put(RouteConfig route, Mode mode) {
     return outcome;
 }
 
-Configuration::Outcome Configuration::remove(const std::string& v_host, Mode mode) {
+Configuration::Outcome Configuration::remove(const std::string& v_host, Order order) {
     PENSTOCK_ASSERT(routes_.contains(v_host));
-    if (mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::check) return std::uint64_t{0};
     const RouteChange change{v_host, nullptr};
     const auto event = difference(find(v_host), nullptr);
     std::vector<RowChange> rows;
     add_rows_of(std::span(&change, 1), rows);
     auto outcome = commit(std::span(&change, 1), {}, std::move(rows),
-                          {"no route " + change.v_host + " any more"});
+                          {"no route " + change.v_host + " any more", std::move(order.by)});
     if (!outcome) return outcome;
     forget(change.v_host);
     names_.use(change.v_host, {});
@@ -129,6 +138,7 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     model::FieldErrors faults;
     for (std::size_t i = 0; i < routes.size(); ++i) {
         const std::string base = model::child_pointer("/routes", i);
+        model::add_new(faults, own_addresses_in(routes[i], base));
         certificates[routes[i].v_host] = certificate_for(routes[i], base, faults);
         const auto& provider = routes[i].auth_provider;
         if (provider && find_auth_provider(provider, replacement) == nullptr)
@@ -189,8 +199,9 @@ Configuration::Outcome Configuration::replace(Replacement replacement, Reason re
 }
 
 Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
-                                                      const Backend& backend, bool on, Mode mode) {
-    if (mode == Mode::check) return std::uint64_t{0};
+                                                      const Backend& backend, bool on,
+                                                      Order order) {
+    if (order.mode == Mode::check) return std::uint64_t{0};
     if (in_maintenance(v_host, backend) == on) {
         if (!on && revive(v_host, backend)) return refresh(v_host);
         return std::uint64_t{0};
@@ -207,7 +218,8 @@ Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
     const RouteChange change = change_to(*find(v_host));
     auto outcome =
         commit(std::span(&change, 1), {}, {row_of(v_host, marks_left(v_host, find(v_host)))},
-               {fmt::format("{} of {} {} maintenance", authority, v_host, on ? "into" : "out of")});
+               {fmt::format("{} of {} {} maintenance", authority, v_host, on ? "into" : "out of"),
+                std::move(order.by)});
     if (!outcome) set(!on);
     forget_marks(v_host, find(v_host));  // a set that is empty now
     if (!outcome) return outcome;
@@ -304,13 +316,47 @@ bool Configuration::refresh_all(const std::set<std::string>& v_hosts) {
 std::vector<snapshot::BackendState> Configuration::states_of(const RouteConfig& route) const {
     std::vector<snapshot::BackendState> states;
     for (const Backend& backend : route.backends) {
-        if (model::needs_lookup(backend.hostname))
-            states.push_back({names_.addresses(backend.hostname, backend.port), false});
-        else
-            states.push_back(snapshot::state_of_literal(backend));
-        states.back().in_maintenance = in_maintenance(route.v_host, backend);
+        states.push_back({addresses_of(backend), in_maintenance(route.v_host, backend)});
+        // A name may come to mean ourselves after it was configured.
+        const auto own = std::erase_if(states.back().addresses, [this](const auto& address) {
+            return own_.contains(address);
+        });
+        if (own > 0 && own_backend_warning_.allows(Clock::now())) {
+            log(LogLevel::warn,
+                "a backend is where this process listens itself: nothing is sent there",
+                {{"vhost", std::string_view(route.v_host)},
+                 {"hostname", std::string_view(backend.hostname)}});
+        }
     }
     return states;
+}
+
+/// All that it is known to have; those that nothing is sent to included.
+std::vector<net::Address> Configuration::addresses_of(const Backend& backend) const {
+    if (model::needs_lookup(backend.hostname))
+        return names_.addresses(backend.hostname, backend.port);
+    return snapshot::state_of_literal(backend).addresses;
+}
+
+/// Backends at which we listen ourselves: requests would go round, or reach the admin side from
+/// within. Those that the route has already are passed over: they get no requests.
+model::FieldErrors Configuration::own_addresses_in(const RouteConfig& route,
+                                                   std::string_view base) const {
+    model::FieldErrors errors;
+    const RouteConfig* const before = find(route.v_host);
+    for (std::size_t i = 0; i < route.backends.size() && errors.size() < model::most_errors; ++i) {
+        if (before != nullptr && has_authority(*before, authority_of(route.backends[i]))) continue;
+        const auto addresses = addresses_of(route.backends[i]);
+        const auto own =
+            std::find_if(addresses.begin(), addresses.end(),
+                         [this](const net::Address& address) { return own_.contains(address); });
+        if (own == addresses.end()) continue;
+        const std::string backends = model::child_pointer(base, "backends");
+        errors.push_back({model::child_pointer(model::child_pointer(backends, i), "hostname"),
+                          fmt::format("this process listens at {} itself", own->endpoint()),
+                          FieldErrorKind::invalid, "own-address"});
+    }
+    return errors;
 }
 
 RouteChange Configuration::change_to(const RouteConfig& route) const {

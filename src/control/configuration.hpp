@@ -19,10 +19,12 @@
 #include <penstock/config.hpp>
 #include <penstock/result.hpp>
 
+#include "base/log.hpp"
 #include "control/auth_providers.hpp"
 #include "control/certificates.hpp"
 #include "control/event_bus.hpp"
 #include "control/names.hpp"
+#include "control/own_addresses.hpp"
 #include "control/store/store.hpp"
 #include "control/stored_rows.hpp"
 #include "http/status.hpp"
@@ -63,6 +65,12 @@ class Configuration {
     using Outcome = Result<std::uint64_t, Refusal>;
     /// By whom a change is unless somebody else is named.
     static constexpr const char* administrator = "admin";
+    /// How a change is asked for, and in whose name.
+    struct Order {
+        Order(Mode m = Mode::apply, std::string_view who = administrator) : mode(m), by(who) {}
+        Mode mode;
+        std::string by;
+    };
     using Routes = std::map<std::string, RouteConfig, std::less<>>;
 
     /// What has been created, changed and deleted goes to `events`, when it is in force.
@@ -70,6 +78,9 @@ class Configuration {
                   Names& names);
     Configuration(const Configuration&) = delete;
     Configuration& operator=(const Configuration&) = delete;
+
+    /// Where no backend may be; before load(). What the store holds all the same gets no requests.
+    void keep_clear_of(OwnAddresses own) { own_ = std::move(own); }
 
     /// At start: publishes what the store holds.
     Outcome load();
@@ -82,9 +93,9 @@ class Configuration {
 
     /// Creates the route or replaces the one of the same vHost. It has passed model::check() and
     /// its ids are complete.
-    Outcome put(RouteConfig route, Mode mode = Mode::apply);
+    Outcome put(RouteConfig route, Order order = {});
     /// The vHost exists.
-    Outcome remove(const std::string& v_host, Mode mode = Mode::apply);
+    Outcome remove(const std::string& v_host, Order order = {});
     /// What comes with all routes in one change.
     struct Whole {
         /// The only ones that were uploaded; nothing: those there are stay.
@@ -102,13 +113,15 @@ class Configuration {
     Outcome replace_all(std::vector<RouteConfig> routes, Mode mode, Whole whole);
     /// Makes everything as it was right after that revision, in one publication, secrets and
     /// maintenance included; that is a revision of its own.
-    Outcome roll_back(std::uint64_t number, Mode mode = Mode::apply);
+    Outcome roll_back(std::uint64_t number, Order order = {});
     /// The last changes, oldest first.
     Result<std::vector<Revision>> revisions() const { return store_.revisions(); }
+    /// The number of the last change; 0: there has been none.
+    std::uint64_t last_revision() const noexcept { return last_revision_; }
     /// Takes a backend of a route out of use, or back into it (POST and DELETE .../dead). Both
     /// exist. Back into it also revives one that requests found dead.
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
-                            Mode mode = Mode::apply);
+                            Order order = {});
     bool in_maintenance(const std::string& v_host, const Backend& backend) const;
 
     /// Those that were uploaded.
@@ -117,15 +130,15 @@ class Configuration {
     Result<std::vector<CertificateConfig>> certificate_configs() const;
     /// Both come from check_certificate(). The next handshake uses it; connections go on.
     Outcome put_certificate(const CertificateConfig& config, CertificatePtr certificate,
-                            Mode mode = Mode::apply);
+                            Order order = {});
     /// All of the domain, which has some.
-    Outcome remove_certificates(const std::string& domain, Mode mode = Mode::apply);
+    Outcome remove_certificates(const std::string& domain, Order order = {});
     /// Those that the store has.
     const AuthProviders& auth_providers() const noexcept { return auth_providers_; }
     /// It comes from check_auth_provider(). The routes that name it are published anew with it.
-    Outcome put_auth_provider(CheckedAuthProvider provider, Mode mode = Mode::apply);
+    Outcome put_auth_provider(CheckedAuthProvider provider, Order order = {});
     /// There is one; refused while a route names it.
-    Outcome remove_auth_provider(const std::string& id, Mode mode = Mode::apply);
+    Outcome remove_auth_provider(const std::string& id, Order order = {});
     /// Those that are the embedding program itself: of this process, not stored. Null: it goes, and
     /// the routes that name it let nobody in.
     Outcome set_program_provider(const std::string& id, AuthProviderPtr provider);
@@ -178,6 +191,8 @@ class Configuration {
     };
 
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
+    model::FieldErrors own_addresses_in(const RouteConfig& route, std::string_view base) const;
+    std::vector<net::Address> addresses_of(const Backend& backend) const;
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
     std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
@@ -227,6 +242,7 @@ class Configuration {
     snapshot::Publisher& publisher_;
     ControlEvents& events_;
     Names& names_;
+    OwnAddresses own_;
     Routes routes_;
     Certificates certificates_;
     AuthProviders auth_providers_;
@@ -236,6 +252,7 @@ class Configuration {
     std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one
     std::uint64_t last_revision_ = 0;
     RoutePublished route_published_;
+    mutable LogLimit own_backend_warning_{std::chrono::seconds(10)};
 };
 
 }  // namespace penstock::control

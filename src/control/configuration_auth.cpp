@@ -8,7 +8,7 @@
 
 namespace penstock::control {
 
-Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider provider, Mode mode) {
+Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider provider, Order order) {
     const std::string id = provider.config.id;
     if (program_providers_.contains(id)) {
         return Failure{Refusal{
@@ -16,13 +16,13 @@ Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider prov
             "",
             {{"/id", "is a provider of the embedding program", model::FieldErrorKind::conflict}}}};
     }
-    if (mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::check) return std::uint64_t{0};
     Replacement replacement;
     replacement.auth_providers[id] = std::move(provider);
-    return replace(std::move(replacement), {"the auth provider " + id});
+    return replace(std::move(replacement), {"the auth provider " + id, std::move(order.by)});
 }
 
-Configuration::Outcome Configuration::remove_auth_provider(const std::string& id, Mode mode) {
+Configuration::Outcome Configuration::remove_auth_provider(const std::string& id, Order order) {
     PENSTOCK_ASSERT(auth_providers_.contains(id));
     if (const auto users = users_of(id); !users.empty()) {
         constexpr std::size_t most_named = 10;
@@ -37,10 +37,11 @@ Configuration::Outcome Configuration::remove_auth_provider(const std::string& id
         return Failure{Refusal{
             http::Status::conflict, fmt::format("It is in use, by the routes of {}.", names), {}}};
     }
-    if (mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::check) return std::uint64_t{0};
     Replacement replacement;
     replacement.auth_providers[id] = std::nullopt;
-    return replace(std::move(replacement), {fmt::format("no auth provider {} any more", id)});
+    return replace(std::move(replacement),
+                   {fmt::format("no auth provider {} any more", id), std::move(order.by)});
 }
 
 /// The vHosts of the routes that name it.

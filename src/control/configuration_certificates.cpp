@@ -24,13 +24,13 @@ E event_of(const std::string& domain, const Certificate& certificate) {
 }  // namespace
 
 Configuration::Outcome Configuration::put_certificate(const CertificateConfig& config,
-                                                      CertificatePtr certificate, Mode mode) {
-    if (mode == Mode::check) return std::uint64_t{0};
+                                                      CertificatePtr certificate, Order order) {
+    if (order.mode == Mode::check) return std::uint64_t{0};
     const CertificateSet* others = certificates_.find(config.domain);
     const bool replaces = others != nullptr && others->has(certificate->key_kind());
     const CertificateChange change{config.domain, certificate};
     auto outcome = commit({}, std::span(&change, 1), {row_of(config, certificate->key_kind())},
-                          {"the certificate for " + config.domain});
+                          {"the certificate for " + config.domain, std::move(order.by)});
     if (!outcome) return outcome;
     if (replaces)
         events_.publish(event_of<CertificateChanged>(config.domain, *certificate));
@@ -39,15 +39,15 @@ Configuration::Outcome Configuration::put_certificate(const CertificateConfig& c
     return outcome;
 }
 
-Configuration::Outcome Configuration::remove_certificates(const std::string& domain, Mode mode) {
+Configuration::Outcome Configuration::remove_certificates(const std::string& domain, Order order) {
     PENSTOCK_ASSERT(certificates_.find(domain) != nullptr);
-    if (mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::check) return std::uint64_t{0};
     const CertificateSet gone = *certificates_.find(domain);
     const CertificateChange change{domain, nullptr};
     std::vector<RowChange> rows;
     add_rows_without(domain, rows);
     auto outcome = commit({}, std::span(&change, 1), std::move(rows),
-                          {"no certificates for " + domain + " any more"});
+                          {"no certificates for " + domain + " any more", std::move(order.by)});
     if (!outcome) return outcome;
     for (const CertificatePtr& certificate : gone.by_kind) {
         if (certificate != nullptr)

@@ -110,7 +110,7 @@ Result<void, Refusal> Configuration::take_back(const std::vector<RowChange>& cha
     return {};
 }
 
-Configuration::Outcome Configuration::roll_back(std::uint64_t number, Mode mode) {
+Configuration::Outcome Configuration::roll_back(std::uint64_t number, Order order) {
     const auto revisions = store_.revisions();
     if (!revisions) return unreadable(revisions.error().message);
     const bool is_kept = std::any_of(revisions->begin(), revisions->end(),
@@ -126,15 +126,16 @@ Configuration::Outcome Configuration::roll_back(std::uint64_t number, Mode mode)
     std::map<std::string, Marks> marks = maintenance_;
     if (auto taken = take_back(*changes, replacement, marks); !taken)
         return Failure{std::move(taken.error())};
-    if (mode == Mode::check) return std::uint64_t{0};
+    if (order.mode == Mode::check) return std::uint64_t{0};
     std::vector<RouteConfig> routes;
     for (const auto& [v_host, route] : replacement.routes) {
         if (route) routes.push_back(*route);
     }
-    if (auto names = unknown_names_of(routes); mode == Mode::apply && !names.empty())
+    if (auto names = unknown_names_of(routes); order.mode == Mode::apply && !names.empty())
         return later(std::move(names));
     std::swap(maintenance_, marks);
-    auto outcome = replace(std::move(replacement), {fmt::format("back to revision {}", number)});
+    auto outcome = replace(std::move(replacement),
+                           {fmt::format("back to revision {}", number), std::move(order.by)});
     if (!outcome) maintenance_ = std::move(marks);
     std::erase_if(maintenance_, [](const auto& entry) { return entry.second.empty(); });
     return outcome;

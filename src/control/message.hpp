@@ -26,6 +26,16 @@ struct ApiRequest {
     std::optional<std::string_view> content_encoding;
     std::optional<std::string_view> if_match;
     std::optional<std::string_view> if_none_match;
+    std::optional<std::string_view> authorization;
+    // What the connection tells.
+    std::string_view peer;    // who is at its other end; empty: not known
+    bool is_secured = false;  // it is under TLS
+};
+
+/// Who asks, for the list of revisions and the audit; and what may be done for him.
+struct Caller {
+    std::string name;
+    bool may_write = true;
 };
 
 struct ApiResponse {

@@ -74,7 +74,7 @@ ApiResponse apply(const Call& call, RouteDraft draft, const RouteConfig* before)
     model::complete_ids(route);
     if (auto failed = failed_precondition(call.request, tag_of(call, before))) return *failed;
     const bool creates = before == nullptr;
-    const auto outcome = call.configuration.put(route, call.mode());
+    const auto outcome = call.configuration.put(route, call.order());
     if (!outcome) return refused(outcome.error());
 
     Representation shown = represent(call.configuration, route);
@@ -169,7 +169,7 @@ ApiResponse delete_route(const Call& call) {
     const RouteConfig* route = route_of(call);
     if (route == nullptr) return no_such_route(call);
     if (auto failed = failed_precondition(call.request, tag_of(call, route))) return *failed;
-    const auto outcome = call.configuration.remove(route->v_host, call.mode());
+    const auto outcome = call.configuration.remove(route->v_host, call.order());
     if (!outcome) return refused(outcome.error());
     ApiResponse response;
     response.status = Status::no_content;

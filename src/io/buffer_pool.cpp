@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/assert.hpp"
+#include "base/secret.hpp"
 
 namespace penstock::io {
 
@@ -49,6 +50,7 @@ BlockRef BufferPool::take(FreeList& list, std::uint32_t capacity) {
 void BufferPool::give_back(Block* block) noexcept {
     PENSTOCK_ASSERT(block->pool == this && in_use_ > 0);
     --in_use_;
+    if (cleanses_) cleanse(block->data(), block->end);
     const bool is_small = block->capacity == small_capacity;
     FreeList& list = is_small ? small_ : large_;
     if (list.count >= (is_small ? small_kept : large_kept)) {

@@ -87,6 +87,9 @@ class BufferPool {
     /// Gives kept blocks beyond a small reserve back to the system; for a loop that has gone quiet.
     void trim() noexcept;
 
+    /// From now on what a block held is overwritten when it is given back: where secrets travel.
+    void cleanse_after_use() noexcept { cleanses_ = true; }
+
     std::size_t blocks_in_use() const noexcept { return in_use_; }
 
   private:
@@ -104,6 +107,7 @@ class BufferPool {
     FreeList small_;
     FreeList large_;
     std::size_t in_use_ = 0;
+    bool cleanses_ = false;
 };
 
 inline void BlockRef::reset() noexcept {

@@ -6,6 +6,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace penstock::net {
@@ -16,12 +17,16 @@ constexpr int backlog = 4'096;  // the kernel cuts it to net.core.somaxconn
 
 /// A socket file that nobody listens on any more stands in the way of bind().
 void remove_stale(const Address& address) {
+    const std::string path = address.endpoint().substr(5);
+    struct stat status {};
+    // Connecting to a file that is no socket is refused as well.
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
     const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0) return;
     const bool dead =
         ::connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
     ::close(probe);
-    if (dead) ::unlink(address.endpoint().substr(5).c_str());
+    if (dead) ::unlink(path.c_str());
 }
 
 Failure<Error> failed(const Address& address, int fd) {
@@ -41,9 +46,13 @@ void share_out(int fd) {
 }
 
 /// Bound, not yet listening.
-Result<int> bind_to(const Address& address, bool share) {
+Result<int> bind_to(const Address& address, bool share, UnixAccess access = UnixAccess::umask) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return failed(address, fd);
+    // The file that bind() makes has the socket's mode (unix(7) does not say so, the kernel's
+    // unix_bind() does): no moment in which it is wider, and no umask changed under other threads.
+    if (address.family() == AF_UNIX && access == UnixAccess::owner && ::fchmod(fd, 0600) != 0)
+        return failed(address, fd);
     const int on = 1;
     if (address.family() != AF_UNIX) {
         ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -58,12 +67,18 @@ Result<int> bind_to(const Address& address, bool share) {
 
 }  // namespace
 
-Result<int> listen_on(const Address& address) {
+Result<int> listen_on(const Address& address, UnixAccess access) {
     if (address.family() == AF_UNIX) remove_stale(address);
-    auto fd = bind_to(address, false);
+    auto fd = bind_to(address, false, access);
     if (!fd) return fd;
     if (::listen(*fd, backlog) != 0) return failed(address, *fd);
     return fd;
+}
+
+bool is_v6_only(int fd) noexcept {
+    int only = 0;
+    socklen_t size = sizeof(only);
+    return ::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && only != 0;
 }
 
 Result<std::vector<int>> listen_shared(const Address& address, std::size_t count) {

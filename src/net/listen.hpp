@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include <penstock/result.hpp>
@@ -11,9 +12,16 @@
 
 namespace penstock::net {
 
-/// A bound, listening socket (the caller's). Fails where anybody else listens there. A Unix path
-/// that is left over from a dead process is replaced.
-Result<int> listen_on(const Address& address);
+/// Who may connect to a Unix socket: those that the umask leaves, or its owner alone, from the
+/// moment that its file is there.
+enum class UnixAccess : std::uint8_t { umask, owner };
+
+/// A bound, listening socket (the caller's). Fails where anybody else listens there. A Unix
+/// socket's file that is left over from a dead process is replaced; any other file is not.
+Result<int> listen_on(const Address& address, UnixAccess access = UnixAccess::umask);
+
+/// Of an IPv6 socket: IPv4 clients do not come to it.
+bool is_v6_only(int fd) noexcept;
 
 /// `count` sockets on one TCP address, among which the kernel shares connections out
 /// (SO_REUSEPORT). Fails where another process listens there, which SO_REUSEPORT alone would not

@@ -70,8 +70,7 @@ def refused(t, flags, culprit):
 # What SPEC section 1 names and is not built yet. A row leaves when its flag is built.
 
 @cases([(f"{flags[0]} is not supported yet", flags) for flags in [
-    ["--admin-cert", "f"], ["--admin-key", "f"], ["--admin-client-ca", "f"],
-    ["--admin-token-file", "f"], ["--store", "etcd:http://127.0.0.1:2379"], ["--access-log", "-"],
+    ["--store", "etcd:http://127.0.0.1:2379"], ["--access-log", "-"],
     ["--otlp", "http://127.0.0.1:1"]]])
 def not_built(t, flags):
     expect_refused(run_program(*addresses(), *flags), flags[0], "not supported yet")
@@ -164,12 +163,6 @@ def second_proxy(t):
     result = run_program("--http", f"127.0.0.1:{first.port}", "--admin", f"127.0.0.1:{free_port()}")
     expect_refused(result, str(first.port))
     equal(first.api("GET", "/readyz").status, 200, "the first goes on")
-
-
-@cases([(f"--admin {address} is refused: not loopback", address) for address in
-        ("0.0.0.0:0", "192.0.2.1:9080", "[::]:0", "10.0.0.1:9080")])
-def public_admin(t, address):
-    expect_refused(run_program("--http", f"127.0.0.1:{free_port()}", "--admin", address), "--admin")
 
 
 @case("several --http listeners serve, IPv6 too")

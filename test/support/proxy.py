@@ -63,7 +63,8 @@ def run_program(*arguments, env=None, preexec=None, pass_fds=(), deadline=DEADLI
 
 class Proxy:
     def __init__(self, *flags, io="epoll", workers=1, env=None, preexec=None, pass_fds=(), nofile=None,
-                 listen=True, admin=True):
+                 listen=True, admin=True, admin_context=None):
+        self.admin_context = admin_context  # of ssl, where the API is under TLS
         self.port = free_port()
         self.admin_port = free_port()
         self.address = ("127.0.0.1", self.port)
@@ -163,7 +164,10 @@ class Proxy:
 
     def api(self, method, path, body=None, headers=None):
         """One call on a connection of its own. `body`: bytes as they are, anything else as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=DEADLINE)
+        kind, more = http.client.HTTPConnection, {}
+        if self.admin_context:
+            kind, more = http.client.HTTPSConnection, {"context": self.admin_context}
+        connection = kind("127.0.0.1", self.admin_port, timeout=DEADLINE, **more)
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()

@@ -1,6 +1,7 @@
 """What a case is given: `t`. It hands out origins, routes, clients and proxies, and ends all of them with the case."""
 
 import itertools
+import tempfile
 import threading
 import time
 
@@ -24,6 +25,7 @@ class Trial:
         self.clients = []
         self.proxies = []
         self.hosts = []
+        self.folders = []
         self._shared = None
 
     # Proxies
@@ -61,6 +63,11 @@ class Trial:
         made = Dns()
         self.dns_servers.append(made)
         return made
+
+    def folder(self):
+        """The path of a folder of this case's own."""
+        self.folders.append(tempfile.TemporaryDirectory())
+        return self.folders[-1].name
 
     def unique_host(self, port=0):
         """A vHost that no other case has; its route in a shared process ends with the case."""
@@ -137,6 +144,8 @@ class Trial:
                 faults.append(str(error))
         for server in self.dns_servers:
             server.stop()
+        for folder in self.folders:
+            folder.cleanup()
         return faults
 
     def _forget_routes(self):

@@ -288,14 +288,47 @@ TEST_CASE("what is no flag is named", "[app]") {
 
 TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
           "[app]") {
-    for (const char* flag : {"--admin-cert", "--admin-key", "--admin-client-ca",
-                             "--admin-token-file", "--access-log", "--otlp", "--watchdog"}) {
+    for (const char* flag : {"--access-log", "--otlp", "--watchdog"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }
     CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
+    const Environment otlp("PENSTOCK_OTLP", "f");
+    CHECK(names(error({}), "--otlp is not supported yet"));
+}
+
+TEST_CASE("an API beyond loopback wants tokens and TLS", "[app]") {
+    for (const char* address : {"0.0.0.0:9080", "[::]:9080", "192.0.2.1:1", "[2001:db8::1]:9080"}) {
+        CAPTURE(address);
+        for (const Arguments& with : std::vector<Arguments>{
+                 {},
+                 {"--admin-token-file", "t"},
+                 {"--admin-cert", "c", "--admin-key", "k"},
+                 {"--admin-cert", "c", "--admin-key", "k", "--admin-client-ca", "a"}}) {
+            Arguments arguments{"--admin", address};
+            arguments.insert(arguments.end(), with.begin(), with.end());
+            const std::string refusal = error(arguments);
+            CHECK(names(refusal, "--admin"));
+            CHECK(names(refusal, "--admin-token-file"));
+            CHECK(names(refusal, "--admin-cert"));
+        }
+        const Options given = options({"--admin", address, "--admin-token-file", "t",
+                                       "--admin-cert", "c", "--admin-key", "k"});
+        CHECK(given.admin.endpoint() == address);
+        CHECK(given.admin_token_file == "t");
+        CHECK((given.admin_cert == "c" && given.admin_key == "k"));
+    }
+    CHECK(options({"--admin", "127.8.8.8:1"}).admin.port() == 1);
+}
+
+TEST_CASE("the API's certificate has its key, and the client CA both", "[app]") {
+    CHECK(names(error({"--admin-cert", "c"}), "--admin-cert wants --admin-key"));
+    CHECK(names(error({"--admin-key", "k"}), "--admin-key wants --admin-cert"));
+    CHECK(names(error({"--admin-client-ca", "a"}), "--admin-client-ca wants --admin-cert"));
+    CHECK(options({"--admin-cert", "c", "--admin-key", "k", "--admin-client-ca", "a"})
+              .admin_client_ca == "a");
     const Environment token("PENSTOCK_ADMIN_TOKEN_FILE", "f");
-    CHECK(names(error({}), "--admin-token-file is not supported yet"));
+    CHECK(options({}).admin_token_file == "f");
 }
 
 TEST_CASE("a switch can stand in the environment", "[app]") {

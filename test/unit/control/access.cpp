@@ -6,8 +6,10 @@ using namespace penstock::control;
 
 namespace {
 
-bool passes(std::optional<std::string_view> host, std::optional<std::string_view> origin = {}) {
+bool passes(std::optional<std::string_view> host, std::optional<std::string_view> origin = {},
+            bool is_secured = false) {
     ApiRequest request;
+    request.is_secured = is_secured;
     request.host = host;
     request.origin = origin;
     const AccessRules rules({"Admin.Example."});
@@ -40,7 +42,12 @@ TEST_CASE("a name that may point anywhere is refused", "[control]") {
 TEST_CASE("a browser's request comes from the API's own origin or not at all", "[control]") {
     CHECK(passes("localhost:9080", "http://localhost:9080"));
     CHECK(passes("Localhost:9080", "http://LOCALHOST:9080"));
-    CHECK(passes("admin.example", "https://admin.example"));
+    CHECK(passes("admin.example", "https://admin.example", true));
+    CHECK_FALSE(passes("admin.example", "https://admin.example"));
+    CHECK_FALSE(passes("admin.example", "http://admin.example", true));
+    CHECK_FALSE(passes("localhost:9080", "http://localhost:9080/"));
+    CHECK_FALSE(passes("localhost:9080", "http://localhost:9080, http://evil.example"));
+    CHECK_FALSE(passes("localhost:9080", "HTTP://localhost:9080x"));
     CHECK_FALSE(passes("localhost:9080", "http://localhost:9081"));
     CHECK_FALSE(passes("localhost:9080", "http://localhost"));
     CHECK_FALSE(passes("localhost:9080", "http://evil.example"));

@@ -1,0 +1,98 @@
+"""Attacks on the REST API (test/support/api_attacks.py): each is refused as it should be, the API answers another client at
+once, and traffic goes on."""
+
+import select
+
+import api_attacks  # noqa: F401 (enters its attacks)
+import api_crowds  # noqa: F401
+import api_victim
+import pki
+from admin import bearer, private, trusting
+from harness import PATIENCE, SANITIZED, Cut, Malformed, Silent, answers, at_least, case, equal, expect, response
+from steady import SteadyLoad
+
+ANSWER_WITHIN = 2.0 * PATIENCE  # seconds that another client waits at most right after an attack
+BUDGET = 256 << 20              # bytes of bodies under way: docs/admin.md
+
+
+def start(t, *flags, **options):
+    proxy = t.start("--admin-token-file", private(t.folder(), "tokens", api_victim.TOKENS), "--log-level", "info", *flags, **options)
+    return api_victim.Victim(proxy)
+
+
+def keep(victim, backend):
+    answer = victim.proxy.api("POST", api_victim.ROUTES, {"vHost": api_victim.KEPT, "backends": [backend]},
+                              bearer(api_victim.WRITER))
+    equal(answer.status, 201, "status of the route that no attack may change")
+
+
+@case("every attack is refused as it should be, alone and without anybody else noticing", alone=True, deadline=240.0)
+def all_of_them(t):
+    at_least(len(api_victim.ATTACKS), 40, "attacks")
+    origin = t.bare_origin(answers(response("200 OK", b"ok")))
+    victim = start(t, workers=2)
+    keep(victim, origin.backend)
+    before = victim.kept()
+    load = SteadyLoad(victim.proxy.address, api_victim.KEPT)
+    faults = []
+    for attack in api_victim.ATTACKS:
+        try:
+            attack.run(victim)
+            equal(victim.answers_others(ANSWER_WITHIN), before, "the route that no attack may change")
+        except (AssertionError, OSError, Cut, Silent, Malformed) as error:
+            faults.append(f"{attack.name}: {error}")
+        finally:
+            victim.close()
+        expect(victim.proxy.alive(), f"the process lives after: {attack.name}")
+    failed, took = load.stop()
+    print(f"{len(api_victim.ATTACKS)} attacks, {len(took)} requests meanwhile, {len(failed)} failed")
+    equal(faults, [], "what was not refused as it should be")
+    equal(failed, [], "requests of the data path that failed meanwhile")
+    at_least(len(took), 100, "requests of the data path meanwhile")
+    for secret in (api_victim.WRITER, api_victim.READER):
+        expect(secret not in victim.proxy.stderr(), "no token is in the log")
+
+
+@case("bodies under way have a bound in all: past it 503 with Retry-After, and room again when they have gone", alone=True,
+      deadline=120.0)
+def budget(t):
+    if SANITIZED:
+        t.skip("memory figures mean nothing under sanitizers")
+    victim = start(t)
+    keep(victim, t.bare_origin().backend)
+    before = victim.proxy.rss_bytes()
+    part, statuses = b" " * (32 << 20), []
+    clients = [victim.raw() for _ in range(12)]
+    for client in clients:
+        client.send(victim.head("PUT /api/v1/config", "Content-Type: application/json", f"Content-Length: {64 << 20}"))
+        try:
+            client.send(part)
+        except OSError:
+            pass  # refused meanwhile
+    for client in clients:
+        if client.ended or select.select([client.sock], [], [], 0.2)[0]:
+            answer = client.read_response("PUT")
+            statuses.append(answer.status)
+            expect(answer.fields.has("Retry-After"), "Retry-After of a 503")
+    victim.kept()
+    expect(victim.proxy.rss_bytes() - before < BUDGET + (128 << 20), "memory that the bodies take is bounded")
+    equal(set(statuses), {503}, "statuses of what was refused")
+    victim.close()
+    document = victim.proxy.api("GET", "/api/v1/config", headers=bearer(api_victim.WRITER))
+    spaces = document.body + b" " * (20 << 20)
+    t.eventually(lambda: victim.proxy.api("PUT", "/api/v1/config", spaces, bearer(api_victim.WRITER)).status == 200,
+                 "a large document's being taken once there is room")
+
+
+@case("the same under TLS: 1,100 silent connections do not lock anybody out", alone=True, deadline=60.0)
+def silent_handshakes(t):
+    pair, folder = pki.make("localhost", "IP:127.0.0.1"), t.folder()
+    victim = start(t, "--admin-cert", private(folder, "cert", pair.cert), "--admin-key", private(folder, "key", pair.key),
+                   admin_context=trusting(pair))
+    keep(victim, t.bare_origin().backend)
+    clients = [victim.raw() for _ in range(1_100)]
+    victim.answers_others(ANSWER_WITHIN)
+    for client in clients[-5:]:
+        client.send(b"GET /healthz HTTP/1.1\r\n\r\n")
+    victim.answers_others(ANSWER_WITHIN)
+    victim.close()
