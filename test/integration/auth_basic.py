@@ -190,8 +190,11 @@ def overload(t):
     for number, client in enumerate(clients):
         client.send(request(origin.host, "/", basic("ann", f"wrong {number}")))
     t.eventually(lambda: read_stats(proxy, origin.host)["requests"]["rejected"] >= 40, "refusals", deadline=30)
-    readable, _, _ = select.select([client.sock for client in clients], [], [], 20)  # in which order they came is open
-    answers = [client.read_response() for client in clients if client.sock in readable]
+    poll = select.poll()  # in which order they came is open
+    for client in clients:
+        poll.register(client.sock, select.POLLIN)
+    ready = {descriptor for descriptor, _ in poll.poll(20_000)}
+    answers = [client.read_response() for client in clients if client.sock.fileno() in ready]
     refused = [answer for answer in answers if answer.status == 503]
     equal({answer.status for answer in answers} - {401, 503}, set(), "other statuses")
     at_least(len(refused), 40, "refusals")
