@@ -4,6 +4,7 @@
 // compiles them into what the data path asks. What is write-only is in no answer of the API.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -43,9 +44,24 @@ struct BearerAuth {
     bool operator==(const BearerAuth&) const = default;
 };
 
+/// Somebody else decides: each request is asked of a URL, before it goes on.
+struct HttpAuth {
+    std::string url;  ///< http:// or https://, with a path and a query where it has them
+    /// Of the request, copied into what is asked. X-Forwarded-Method, -Uri, -Host, -Proto and -For
+    /// are always there.
+    std::vector<std::string> headers{"Authorization", "Cookie"};
+    /// Of a 2xx answer, put onto the request; the client's own of these names never pass.
+    std::vector<std::string> copy_headers;
+    std::chrono::milliseconds timeout{2000};
+    std::chrono::milliseconds cache_ttl{0};  ///< how long a 2xx is believed; 0: asked each time
+    std::optional<std::string> ca_cert;      ///< PEM, for https; empty: the system's
+
+    bool operator==(const HttpAuth&) const = default;
+};
+
 struct AuthProviderConfig {
     /// The first stands for a type that has not been given.
-    using Method = std::variant<std::monostate, BasicAuth, BearerAuth>;
+    using Method = std::variant<std::monostate, BasicAuth, BearerAuth, HttpAuth>;
 
     std::string id;  ///< empty: a UUID is given
     Method method;

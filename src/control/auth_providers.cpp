@@ -10,6 +10,9 @@
 #include "auth/password.hpp"
 #include "auth/token_digest.hpp"
 #include "model/auth_provider.hpp"
+#include "model/host_pattern.hpp"
+#include "model/http_url.hpp"
+#include "net/tls/client_context.hpp"
 
 namespace penstock::control {
 
@@ -49,6 +52,14 @@ void check_method(BearerAuth& bearer, model::FieldErrors& errors) {
     }
 }
 
+void check_method(HttpAuth& hook, model::FieldErrors& errors) {
+    if (!hook.ca_cert) return;
+    for (const auto& fault : net::tls::ClientContext::faults_of({*hook.ca_cert, {}, {}})) {
+        errors.push_back({"/caCert", fault.error.message, model::FieldErrorKind::invalid,
+                          net::tls::name_of(fault.error.kind)});
+    }
+}
+
 void check_method(std::monostate&, model::FieldErrors&) {}
 
 }  // namespace
@@ -56,6 +67,14 @@ void check_method(std::monostate&, model::FieldErrors&) {}
 model::FieldError no_auth_provider(const std::string& id, std::string_view base) {
     return {std::string(base) + "/authProvider",
             fmt::format("there is no auth provider \"{}\"", id)};
+}
+
+std::optional<std::string> name_to_look_up(const AuthProviderConfig& provider) {
+    const auto* const hook = std::get_if<HttpAuth>(&provider.method);
+    if (hook == nullptr) return {};
+    auto url = model::HttpUrl::parse(hook->url);
+    if (!url || !model::needs_lookup(url->hostname)) return {};
+    return std::move(url->hostname);
 }
 
 AuthProviderPtr check_auth_provider(model::Draft<AuthProviderConfig>& draft) {

@@ -194,6 +194,9 @@ class Configuration {
     void use_all(std::vector<CheckedAuthProvider> providers, Replacement& replacement) const;
     void settle_auth_providers(Replacement& replacement) const;
     void take_auth_providers(Replacement& replacement);
+    void use_name_of(const std::string& id);
+    void refresh_addresses_of(const std::string& id);
+    bool refresh_auth_provider(const std::string& user);
     void add_events_of(std::span<const CertificateChange> changes,
                        std::vector<Event>& events) const;
     Outcome replace(Replacement replacement, Reason reason);

@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "model/field_names.hpp"
 #include "model/findings.hpp"
+#include "model/http_url.hpp"
 #include "model/json_reader.hpp"
 #include "model/uuid.hpp"
 
@@ -109,6 +111,43 @@ void check_method(const BearerAuth& bearer, Findings& findings) {
     }
 }
 
+/// Field names that a hook is asked with, or answers with; each once.
+void check_names(const std::vector<std::string>& names, std::string_view at, MessageKind kind,
+                 Findings& findings) {
+    if (names.size() > most_hook_fields)
+        return findings.add(at, fmt::format("more than {}", most_hook_fields));
+    std::unordered_set<std::string> seen;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string pointer = child_pointer(at, i);
+        const std::string name = to_lower(names[i]);
+        const auto why = why_reserved(name, kind, false);
+        if (!is_token(name))
+            findings.add(pointer, "must be the name of a field");
+        else if (!why.empty())
+            findings.add(pointer, std::string(why));
+        else if (name == "host" || name.starts_with("x-forwarded-") || name == "x-real-ip" ||
+                 name == "x-request-id")
+            findings.add(pointer, "the proxy writes this field itself");
+        else if (!seen.insert(name).second)
+            findings.conflict(pointer, "stands here twice");
+    }
+}
+
+void check_method(const HttpAuth& hook, Findings& findings) {
+    if (hook.url.empty())
+        findings.add("/url", "required: whom to ask");
+    else if (const auto url = HttpUrl::parse(hook.url); !url)
+        findings.add("/url", url.error().message);
+    else if (hook.ca_cert && !url->is_secure)
+        findings.add("/caCert", "is for https: the URL is not");
+    check_names(hook.headers, "/headers", MessageKind::request, findings);
+    check_names(hook.copy_headers, "/copyHeaders", MessageKind::request, findings);
+    check_duration(hook.timeout, "/timeout", findings);
+    if (hook.timeout > longest_hook_timeout) findings.add("/timeout", "longer than 60s");
+    if (hook.cache_ttl < std::chrono::milliseconds::zero() || hook.cache_ttl > longest_cache_ttl)
+        findings.add("/cacheTtl", "longer than 1h");
+}
+
 /// For each item without a secret, the one of the same name before: `give(item, same)`.
 template <class Item, class Lacks, class Give>
 void inherit_by_name(std::vector<Item>& items, const std::vector<Item>& before, Lacks lacks,
@@ -133,6 +172,8 @@ void inherit(BearerAuth& bearer, const BearerAuth& before) {
         [](const BearerToken& token) { return !token.token && token.sha256.empty(); },
         [](BearerToken& token, const BearerToken& same) { token.sha256 = same.sha256; });
 }
+
+void inherit(const HttpAuth&, const HttpAuth&) {}
 
 void inherit(std::monostate, std::monostate) {}
 

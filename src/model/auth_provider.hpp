@@ -4,6 +4,7 @@
 // say is not looked at here: that is control/auth_providers.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace penstock::model {
 inline constexpr std::size_t most_users = 10'000;  ///< or tokens, of one provider
 inline constexpr std::size_t longest_user_name = 255;
 inline constexpr std::size_t longest_realm = 255;
+inline constexpr std::size_t most_hook_fields = 64;
+inline constexpr std::chrono::milliseconds longest_hook_timeout{60'000};
+inline constexpr std::chrono::milliseconds longest_cache_ttl{3'600'000};
 
 /// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at
 /// yet.

@@ -38,6 +38,15 @@ void visit_fields(Either<BearerAuth> auto& bearer, auto&& visit) {
     visit("tokens", bearer.tokens);
 }
 
+void visit_fields(Either<HttpAuth> auto& hook, auto&& visit) {
+    visit("url", hook.url);
+    visit("headers", hook.headers);
+    visit("copyHeaders", hook.copy_headers);
+    visit("timeout", hook.timeout);
+    visit("cacheTtl", hook.cache_ttl);
+    visit("caCert", hook.ca_cert);
+}
+
 void visit_fields(Either<AuthProviderConfig> auto& provider, auto&& visit) {
     visit("id", provider.id);
     visit("type", provider.method);
@@ -56,12 +65,13 @@ struct AuthType {
 };
 
 /// By their place in AuthProviderConfig::Method, from its second on.
-inline const std::array<AuthType, 2> auth_types{{
+inline const std::array<AuthType, 3> auth_types{{
     {"basic", BasicAuth{}},
     {"bearer", BearerAuth{}},
+    {"http", HttpAuth{}},
 }};
 
 /// In the contract, not in this build.
-inline constexpr std::array<std::string_view, 2> auth_types_to_come{"jwt", "http"};
+inline constexpr std::array<std::string_view, 1> auth_types_to_come{"jwt"};
 
 }  // namespace penstock::model

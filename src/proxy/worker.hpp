@@ -24,6 +24,7 @@
 #include "net/tls/server_context.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
+#include "proxy/hook_calls.hpp"
 #include "proxy/password_checks.hpp"
 #include "proxy/request_events.hpp"
 #include "proxy/settings.hpp"
@@ -80,6 +81,7 @@ class Worker final : net::tls::CertificateSource {
     snapshot::Reader& snapshots() noexcept { return *snapshots_; }
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     PasswordChecks& password_checks() noexcept { return *password_checks_; }
+    HookCalls& hook_calls() noexcept { return *hook_calls_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
     Tracker& tracker() noexcept { return tracker_; }
@@ -101,6 +103,7 @@ class Worker final : net::tls::CertificateSource {
     void turn();
     void leave_backends();
     void await_password_checks();
+    void leave_hooks();
     Result<void> set_up();
     io::Task<void> accept_from(io::Listener& listener, bool is_tls);
     io::Task<void> serve(int fd, bool is_tls);
@@ -120,6 +123,7 @@ class Worker final : net::tls::CertificateSource {
     snapshot::Reader* snapshots_ = nullptr;
     std::unique_ptr<UpstreamPools> upstream_pools_;
     std::unique_ptr<PasswordChecks> password_checks_;
+    std::unique_ptr<HookCalls> hook_calls_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;

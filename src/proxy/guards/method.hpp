@@ -14,4 +14,7 @@ io::Task<Verdict> basic(Guard& guard);
 /// Opaque tokens (RFC 6750).
 io::Task<Verdict> bearer(Guard& guard);
 
+/// Somebody else, who is asked over HTTP.
+io::Task<Verdict> http(Guard& guard);
+
 }  // namespace penstock::proxy::guards

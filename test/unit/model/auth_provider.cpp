@@ -80,8 +80,13 @@ TEST_CASE("a token never leaves, not even for the store", "[model]") {
 TEST_CASE("every bad field of an auth provider is named", "[model]") {
     CHECK(complaints("{}") == Lines{"/type: required: what kind of provider it is"});
     CHECK(complaints(R"({"type":"digest","users":[]})") ==
-          Lines{"/type: must be one of basic, bearer"});
-    CHECK(complaints(R"({"type":"http","url":"http://a"})") == Lines{"/type: not supported yet"});
+          Lines{"/type: must be one of basic, bearer, http"});
+    CHECK(pointers(R"({"type":"http"})") == Lines{"/url"});
+    CHECK(pointers(R"({"type":"http","url":"http://a","headers":["a b","Host","Upgrade",)"
+                   R"("x-forwarded-for","a","A"],"copyHeaders":["Content-Length"],)"
+                   R"("timeout":"61s","cacheTtl":"61m","caCert":"x"})") ==
+          Lines{"/caCert", "/headers/0", "/headers/1", "/headers/2", "/headers/3", "/headers/5",
+                "/copyHeaders/0", "/timeout", "/cacheTtl"});
     CHECK(pointers(R"({"type":"basic","tokens":[],"x":1})") == Lines{"/tokens", "/x"});
     CHECK(pointers(R"({"type":"basic","realm":"","forwardCredentials":"no","id":"a\u0001"})") ==
           Lines{"/forwardCredentials", "/id", "/realm"});
