@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include <penstock/auth_callback.hpp>
+#include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
 #include <penstock/events.hpp>
 #include <penstock/result.hpp>
@@ -41,7 +43,7 @@ struct ProxyOptions {
     std::string store = "memory:";
 };
 
-/// The routes and certificates of a running proxy.
+/// The routes, certificates and auth providers of a running proxy.
 class Router {
   public:
     /// Fails where the vHost, an alias or the id is taken, or a field is wrong (the message names
@@ -57,6 +59,17 @@ class Router {
     Result<void> add_certificate(const CertificateConfig& certificate);
     /// All of the domain. Fails where it has none.
     Result<void> remove_certificates(std::string_view domain);
+    /// Adds the provider, or replaces the one of the same id and what routes ask with it. Users and
+    /// tokens without their secret keep that of the same name. Fails where a field is wrong.
+    Result<void> set_auth_provider(const AuthProviderConfig& provider);
+    /// Fails where there is no such provider, and while a route names it.
+    Result<void> remove_auth_provider(std::string_view id);
+    /// Adds or replaces a provider that is the program itself; requests that wait for the earlier
+    /// one still hear of it. Fails where the id is empty or a stored provider's, or there is no
+    /// function.
+    Result<void> set_auth_callback(AuthCallback callback);
+    /// From now on nobody passes to routes that name it. Fails where there is no such callback.
+    Result<void> remove_auth_callback(std::string_view id);
     /// All routes as they are now, by vHost; without their private keys. A route that is set again
     /// without its key keeps it.
     std::vector<RouteConfig> routes() const;

@@ -5,8 +5,11 @@
 #include "app/option_values.hpp"
 #include "app/options.hpp"
 #include "app/proxy.hpp"
+#include "model/auth_provider.hpp"
+#include "model/field_names.hpp"
 #include "model/host_pattern.hpp"
 #include "model/route.hpp"
+#include "model/uuid.hpp"
 #include "model/validate.hpp"
 
 namespace penstock {
@@ -48,6 +51,7 @@ control::Configuration::Outcome put(control::Configuration& configuration, const
     const RouteConfig* before = v_host ? configuration.find(*v_host) : nullptr;
     if (before != nullptr && may_replace) model::inherit_secrets(draft.value, *before);
     model::check(draft);
+    configuration.check_auth_provider_of(draft.value, "", draft.errors);
     if (!draft.errors.empty()) return refuse(std::move(draft.errors));
     if (!may_replace && configuration.find(draft.value.v_host) != nullptr) {
         return refuse({{.pointer = "/vHost", .detail = "has a route already"}});
@@ -116,6 +120,48 @@ Result<void> Router::remove_certificates(std::string_view domain) {
         if (!canonical || configuration.certificates().find(*canonical) == nullptr)
             return refuse({{.pointer = "/domain", .detail = "has no certificate"}});
         return configuration.remove_certificates(*canonical);
+    });
+}
+
+Result<void> Router::set_auth_provider(const AuthProviderConfig& provider) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        model::Draft<AuthProviderConfig> draft{.value = provider, .errors = {}};
+        if (draft.value.id.empty()) draft.value.id = model::make_uuid();
+        const auto before = configuration.auth_providers().find(draft.value.id);
+        if (before != configuration.auth_providers().end())
+            model::inherit_secrets(draft.value, before->second.config);
+        auto compiled = control::check_auth_provider(draft);
+        if (compiled == nullptr) return refuse(std::move(draft.errors));
+        return configuration.put_auth_provider({std::move(draft.value), std::move(compiled)});
+    });
+}
+
+Result<void> Router::remove_auth_provider(std::string_view id) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        const auto found = configuration.auth_providers().find(id);
+        if (found == configuration.auth_providers().end())
+            return refuse({{.pointer = "/id", .detail = "there is no such auth provider"}});
+        return configuration.remove_auth_provider(found->first);
+    });
+}
+
+Result<void> Router::set_auth_callback(AuthCallback callback) {
+    if (callback.id.empty() || callback.check == nullptr)
+        return Failure{Error{"an auth callback wants an id and a function"}};
+    if (callback.challenge.empty() || !model::is_field_value(callback.challenge))
+        return Failure{Error{"the challenge is not a field value (RFC 9110 section 5.5)"}};
+    const std::string id = callback.id;
+    const auto compiled = snapshot::compile(std::move(callback));
+    return proxy_->change([&](control::Configuration& configuration) {
+        return configuration.set_program_provider(id, compiled);
+    });
+}
+
+Result<void> Router::remove_auth_callback(std::string_view id) {
+    return proxy_->change([&](control::Configuration& configuration) {
+        if (!configuration.has_program_provider(id))
+            return refuse({{.pointer = "/id", .detail = "there is no such auth callback"}});
+        return configuration.set_program_provider(std::string(id), nullptr);
     });
 }
 

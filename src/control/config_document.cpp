@@ -103,7 +103,8 @@ std::map<std::string, CheckedCertificate> check_certificates(
 }
 
 /// Those of the document, by id; what is wrong with them is added to its errors.
-AuthProviders check_auth_providers(model::Draft<model::ConfigDocument>& draft) {
+AuthProviders check_auth_providers(model::Draft<model::ConfigDocument>& draft,
+                                   const Configuration& configuration) {
     AuthProviders checked;
     auto& configs = draft.value.auth_providers;
     for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -114,6 +115,11 @@ AuthProviders check_auth_providers(model::Draft<model::ConfigDocument>& draft) {
         model::add_new(draft.errors, std::move(one.errors));
         if (compiled == nullptr) continue;
         std::string id = one.value.id;
+        if (configuration.has_program_provider(id)) {
+            draft.errors.push_back({model::child_pointer("/authProviders", i) + "/id",
+                                    "is a provider of the embedding program",
+                                    model::FieldErrorKind::conflict});
+        }
         checked.emplace(std::move(id),
                         CheckedAuthProvider{std::move(one.value), std::move(compiled)});
     }
@@ -158,7 +164,7 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
             model::inherit_secrets(provider, before->second.config);
     }
     model::check(draft);
-    AuthProviders providers = check_auth_providers(draft);
+    AuthProviders providers = check_auth_providers(draft, configuration);
     auto checked = check_certificates(draft, *stored);
     auto& routes = draft.value.routes;
     if (!draft.errors.empty()) {

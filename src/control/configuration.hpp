@@ -126,6 +126,10 @@ class Configuration {
     Outcome put_auth_provider(CheckedAuthProvider provider, Mode mode = Mode::apply);
     /// There is one; refused while a route names it.
     Outcome remove_auth_provider(const std::string& id, Mode mode = Mode::apply);
+    /// Those that are the embedding program itself: of this process, not stored. Null: it goes, and
+    /// the routes that name it let nobody in.
+    Outcome set_program_provider(const std::string& id, AuthProviderPtr provider);
+    bool has_program_provider(std::string_view id) const { return program_providers_.contains(id); }
     /// Adds what is wrong with the auth provider that the route names: there must be one.
     void check_auth_provider_of(const RouteConfig& route, std::string_view base,
                                 model::FieldErrors& errors) const;
@@ -191,6 +195,7 @@ class Configuration {
     AuthProviderPtr find_auth_provider(const std::optional<std::string>& id) const;
     AuthProviderPtr find_auth_provider(const std::optional<std::string>& id,
                                        const Replacement& replacement) const;
+    std::set<std::string> users_of(std::string_view id) const;
     void use_all(std::vector<CheckedAuthProvider> providers, Replacement& replacement) const;
     void settle_auth_providers(Replacement& replacement) const;
     void take_auth_providers(Replacement& replacement);
@@ -228,7 +233,8 @@ class Configuration {
     Routes routes_;
     Certificates certificates_;
     AuthProviders auth_providers_;
-    Holders hosts_;  // vHosts and aliases
+    std::map<std::string, AuthProviderPtr, std::less<>> program_providers_;  // by id
+    Holders hosts_;                                                          // vHosts and aliases
     Holders ids_;
     std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one
     std::uint64_t last_revision_ = 0;

@@ -18,11 +18,16 @@ std::string user_of_names(const std::string& id) {
 }  // namespace
 
 Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider provider, Mode mode) {
-    if (mode == Mode::check) return std::uint64_t{0};
-    if (const auto name = name_to_look_up(provider.config);
-        name && mode == Mode::apply && !names_.knows(*name))
-        return later({*name});
     const std::string id = provider.config.id;
+    if (program_providers_.contains(id)) {
+        return Failure{Refusal{
+            http::Status::conflict,
+            "",
+            {{"/id", "is a provider of the embedding program", model::FieldErrorKind::conflict}}}};
+    }
+    if (mode == Mode::check) return std::uint64_t{0};
+    const auto name = name_to_look_up(provider.config);
+    if (name && mode == Mode::apply && !names_.knows(*name)) return later({*name});
     Replacement replacement;
     replacement.auth_providers[id] = std::move(provider);
     return replace(std::move(replacement), {"the auth provider " + id});
@@ -30,23 +35,53 @@ Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider prov
 
 Configuration::Outcome Configuration::remove_auth_provider(const std::string& id, Mode mode) {
     PENSTOCK_ASSERT(auth_providers_.contains(id));
-    constexpr std::size_t most_named = 10;
-    std::string users;
-    std::size_t count = 0;
-    for (const auto& [v_host, route] : routes_) {
-        if (route.auth_provider != id || ++count > most_named) continue;
-        users += users.empty() ? "" : ", ";
-        users += v_host;
-    }
-    if (count > most_named) users += fmt::format(" and {} more", count - most_named);
-    if (count > 0) {
+    if (const auto users = users_of(id); !users.empty()) {
+        constexpr std::size_t most_named = 10;
+        std::string names;
+        std::size_t named = 0;
+        for (const std::string& v_host : users) {
+            if (named == most_named) break;
+            names += named++ == 0 ? "" : ", ";
+            names += v_host;
+        }
+        if (users.size() > named) names += fmt::format(" and {} more", users.size() - named);
         return Failure{Refusal{
-            http::Status::conflict, fmt::format("It is in use, by the routes of {}.", users), {}}};
+            http::Status::conflict, fmt::format("It is in use, by the routes of {}.", names), {}}};
     }
     if (mode == Mode::check) return std::uint64_t{0};
     Replacement replacement;
     replacement.auth_providers[id] = std::nullopt;
     return replace(std::move(replacement), {fmt::format("no auth provider {} any more", id)});
+}
+
+/// The vHosts of the routes that name it.
+std::set<std::string> Configuration::users_of(std::string_view id) const {
+    std::set<std::string> users;
+    for (const auto& [v_host, route] : routes_) {
+        if (route.auth_provider == id) users.insert(v_host);
+    }
+    return users;
+}
+
+Configuration::Outcome Configuration::set_program_provider(const std::string& id,
+                                                           AuthProviderPtr provider) {
+    if (auth_providers_.contains(id)) {
+        return Failure{
+            Refusal{http::Status::conflict, fmt::format("\"{}\" is a stored provider.", id), {}}};
+    }
+    const auto set = [this, &id](AuthProviderPtr now) {
+        if (now == nullptr)
+            program_providers_.erase(id);
+        else
+            program_providers_[id] = std::move(now);
+    };
+    AuthProviderPtr before = find_auth_provider(id);
+    set(std::move(provider));
+    if (refresh_all(users_of(id))) return publisher_.epoch();
+    set(std::move(before));
+    return Failure{Refusal{http::Status::service_unavailable,
+                           "Requests under way hold too many old versions of routes.",
+                           {}}};
 }
 
 void Configuration::check_auth_provider_of(const RouteConfig& route, std::string_view base,
@@ -58,8 +93,10 @@ void Configuration::check_auth_provider_of(const RouteConfig& route, std::string
 /// Null where there is none of that id, or no id.
 AuthProviderPtr Configuration::find_auth_provider(const std::optional<std::string>& id) const {
     if (!id) return nullptr;
-    const auto known = auth_providers_.find(*id);
-    return known == auth_providers_.end() ? nullptr : known->second.compiled;
+    const auto stored = auth_providers_.find(*id);
+    if (stored != auth_providers_.end()) return stored->second.compiled;
+    const auto of_program = program_providers_.find(*id);
+    return of_program == program_providers_.end() ? nullptr : of_program->second;
 }
 
 /// The same as it will be.

@@ -96,6 +96,7 @@ class Guard {
     const snapshot::AuthProviderPtr& provider() const noexcept { return route_.auth; }
     const http::RequestHead& request() const noexcept { return request_; }
     const GuardedClient& client() const noexcept { return client_; }
+    RequestIdentity& identity() const noexcept { return client_.identity; }
     /// Of Authorization, what follows the scheme, given in lower case; empty where there is no such
     /// field, or it is of another.
     std::string_view credentials(std::string_view scheme) const noexcept;

@@ -99,6 +99,7 @@ Result<void> Worker::set_up() {
     upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
     hook_calls_ = std::make_unique<HookCalls>(*ring_);
     password_checks_ = std::make_unique<PasswordChecks>(*ring_, options_.auth_threads);
+    callback_questions_ = std::make_unique<CallbackQuestions>(*ring_, options_.auth_threads);
     const auto& listeners = options_.listeners;
     if (std::none_of(listeners.begin(), listeners.end(),
                      [](const auto& one) { return one.is_tls; }))

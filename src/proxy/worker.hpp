@@ -22,6 +22,7 @@
 #include "base/random.hpp"
 #include "io/ring.hpp"
 #include "net/tls/server_context.hpp"
+#include "proxy/callback_questions.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
 #include "proxy/hook_calls.hpp"
@@ -82,6 +83,7 @@ class Worker final : net::tls::CertificateSource {
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     PasswordChecks& password_checks() noexcept { return *password_checks_; }
     HookCalls& hook_calls() noexcept { return *hook_calls_; }
+    CallbackQuestions& callback_questions() noexcept { return *callback_questions_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
     Tracker& tracker() noexcept { return tracker_; }
@@ -124,6 +126,7 @@ class Worker final : net::tls::CertificateSource {
     std::unique_ptr<UpstreamPools> upstream_pools_;
     std::unique_ptr<PasswordChecks> password_checks_;
     std::unique_ptr<HookCalls> hook_calls_;
+    std::unique_ptr<CallbackQuestions> callback_questions_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;

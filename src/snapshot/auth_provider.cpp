@@ -94,6 +94,11 @@ AuthProvider::Method compile_method(const std::monostate&, AuthProvider&) {
     return BearerTokens({});
 }
 
+std::uint64_t next_serial() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
+
 auth::TokenDigest fingerprint_of(const AuthProviderConfig& config) {
     std::string json;
     model::write_configured(json, config, model::Secrets::included);
@@ -137,19 +142,29 @@ std::shared_ptr<const HookAddresses::List> HookAddresses::get() const noexcept {
     return list_;
 }
 
+AuthProviderPtr compile(AuthCallback callback) {
+    AuthProvider provider{.id = callback.id,
+                          .serial = next_serial(),
+                          .fingerprint = auth::TokenDigest::of("callback " + callback.id),
+                          .forward_credentials = callback.forward_credentials,
+                          .challenge = "WWW-Authenticate: " + callback.challenge + "\r\n",
+                          .second_challenge = {},
+                          .method = std::move(callback)};
+    provider.second_challenge = provider.challenge;
+    return std::make_shared<const AuthProvider>(std::move(provider));
+}
+
 AuthProviderPtr compile(const AuthProviderConfig& config) {
-    static std::atomic<std::uint64_t> last_serial{0};
-    auto provider = std::make_shared<AuthProvider>(
-        AuthProvider{.id = config.id,
-                     .serial = ++last_serial,
-                     .fingerprint = fingerprint_of(config),
-                     .forward_credentials = config.forward_credentials,
-                     .challenge = {},
-                     .second_challenge = {},
-                     .method = BearerTokens({})});
-    std::visit([&](const auto& method) { provider->method = compile_method(method, *provider); },
+    AuthProvider provider{.id = config.id,
+                          .serial = next_serial(),
+                          .fingerprint = fingerprint_of(config),
+                          .forward_credentials = config.forward_credentials,
+                          .challenge = {},
+                          .second_challenge = {},
+                          .method = BearerTokens({})};
+    std::visit([&](const auto& method) { provider.method = compile_method(method, provider); },
                config.method);
-    return provider;
+    return std::make_shared<const AuthProvider>(std::move(provider));
 }
 
 }  // namespace penstock::snapshot

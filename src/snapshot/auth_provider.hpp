@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include <penstock/auth_callback.hpp>
 #include <penstock/auth_provider.hpp>
 
 #include "auth/token_digest.hpp"
@@ -92,7 +93,7 @@ struct HttpHook {
 };
 
 struct AuthProvider {
-    using Method = std::variant<BasicUsers, BearerTokens, HttpHook>;
+    using Method = std::variant<BasicUsers, BearerTokens, HttpHook, AuthCallback>;
 
     std::string id;
     /// No other that this process has made has it: what was found out under one is not good for
@@ -112,5 +113,7 @@ using AuthProviderPtr = std::shared_ptr<const AuthProvider>;
 
 /// `config` has passed control::check_auth_provider().
 AuthProviderPtr compile(const AuthProviderConfig& config);
+/// It has an id, a function, and a challenge that is a field value.
+AuthProviderPtr compile(AuthCallback callback);
 
 }  // namespace penstock::snapshot

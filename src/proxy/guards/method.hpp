@@ -13,6 +13,8 @@ using Method = io::Task<Verdict> (*)(Guard& guard);
 io::Task<Verdict> basic(Guard& guard);
 /// Opaque tokens (RFC 6750).
 io::Task<Verdict> bearer(Guard& guard);
+/// The embedding program.
+io::Task<Verdict> callback(Guard& guard);
 
 /// Somebody else, who is asked over HTTP.
 io::Task<Verdict> http(Guard& guard);

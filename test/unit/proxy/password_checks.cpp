@@ -68,6 +68,9 @@ struct Fixture {
     Worker worker{{}, settings, limits, publisher};
     snapshot::Route route;
     http::RequestHead head;
+    Random random{1};
+    Peer peer{*net::Address::parse("127.0.0.1", 1), settings};
+    RequestIdentity identity{head, peer, settings, random};
     Silent observer;
 };
 
@@ -93,7 +96,8 @@ struct Request {
     snapshot::AuthProviderPtr provider;
     std::string pair;
     std::size_t name_size;
-    Guard guard{fixture.worker, fixture.route, fixture.head, fixture.observer};
+    Guard guard{
+        fixture.worker, fixture.route, fixture.head, {fixture.identity, "http"}, fixture.observer};
     std::optional<Outcome> outcome;
 };
 
