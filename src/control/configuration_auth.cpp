@@ -165,9 +165,8 @@ void Configuration::use_name_of(const std::string& id) {
 
 /// Its name has been resolved, or resolved anew: no route is published for that.
 void Configuration::refresh_addresses_of(const std::string& id) {
-    const auto* const hook =
-        std::get_if<snapshot::HttpHook>(&auth_providers_.at(id).compiled->method);
-    if (hook != nullptr) hook->addresses->set(names_.addresses(hook->hostname, hook->port));
+    const auto* const target = auth_providers_.at(id).compiled->target();
+    if (target != nullptr) target->addresses->set(names_.addresses(target->hostname, target->port));
 }
 
 /// True where what Names calls by this is a provider, which has been told.

@@ -248,9 +248,9 @@ void write_hook_head(HeadBuffer& out, const http::RequestHead& request,
     const std::string_view proto = believed(request, peer, FieldId::x_forwarded_proto);
     const std::string_view host = believed(request, peer, FieldId::x_forwarded_host);
     out.append("GET ");
-    out.append(context.hook.target);
+    out.append(context.hook.target.path);
     out.append(" HTTP/1.1\r\n");
-    out.append_field("Host", context.hook.authority);
+    out.append_field("Host", context.hook.target.authority);
     out.append_field("X-Forwarded-Method", request.method_text);
     out.append("X-Forwarded-Uri: ");
     write_path(out, request);

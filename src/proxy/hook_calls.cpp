@@ -191,7 +191,7 @@ io::Task<void> HookCalls::Call::run() {
 
 /// To any of its addresses, beginning with the one that answered last.
 io::Task<int> HookCalls::Call::connect() {
-    const auto addresses = hook().addresses->get();
+    const auto addresses = hook().target.addresses->get();
     if (addresses == nullptr) {
         failure = "the name of the auth hook cannot be resolved";
         co_return EHOSTUNREACH;
@@ -218,10 +218,10 @@ io::Task<int> HookCalls::Call::connect_to(const net::Address& address) {
     const int on = 1;
     ::setsockopt((*socket)->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     int error = co_await (*socket)->connect(address.data(), address.size(), deadline_);
-    if (error == 0 && hook().tls != nullptr) {
+    if (error == 0 && hook().target.tls != nullptr) {
         net::tls::Session::Cause cause;
-        error = co_await hook().tls->secure(connection_->stream(), BackendProtocol::http1,
-                                            &site_.pool.sessions(), deadline_, cause);
+        error = co_await hook().target.tls->secure(connection_->stream(), BackendProtocol::http1,
+                                                   &site_.pool.sessions(), deadline_, cause);
     }
     co_return error;
 }

@@ -2,16 +2,12 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "auth/password.hpp"
 #include "base/assert.hpp"
-#include "model/host_pattern.hpp"
-#include "model/http_url.hpp"
 #include "model/json_writer.hpp"
-#include "snapshot/compile.hpp"
 
 namespace penstock::snapshot {
 
@@ -54,25 +50,9 @@ AuthProvider::Method compile_method(const BearerAuth& bearer, AuthProvider& prov
     return BearerTokens(bearer.tokens);
 }
 
-/// The authority of its own that the URL may need: a context for this hook alone.
-std::shared_ptr<const BackendTls> tls_of(const HttpAuth& hook, const model::HttpUrl& url) {
-    Backend backend;
-    backend.hostname = url.hostname;
-    backend.port = url.port;
-    backend.tls = url.is_secure;
-    backend.ca_cert = hook.ca_cert;
-    return ClientContexts().of(backend);
-}
-
 AuthProvider::Method compile_method(const HttpAuth& config, AuthProvider&) {
-    auto url = model::HttpUrl::parse(config.url);
-    PENSTOCK_ASSERT(url.has_value());
     HttpHook hook;
-    hook.tls = tls_of(config, *url);
-    hook.hostname = std::move(url->hostname);
-    hook.port = url->port;
-    hook.authority = std::move(url->authority);
-    hook.target = std::move(url->target);
+    hook.target = HttpTarget::of(config.url, config.ca_cert);
     hook.headers = config.headers;
     hook.copy_headers = config.copy_headers;
     std::map<std::string, std::optional<std::string>> taken;
@@ -80,12 +60,6 @@ AuthProvider::Method compile_method(const HttpAuth& config, AuthProvider&) {
     hook.taken = FieldEdits(taken, "");
     hook.timeout = config.timeout;
     hook.cache_ttl = config.cache_ttl;
-    if (!model::needs_lookup(hook.hostname)) {
-        Backend literal;
-        literal.hostname = hook.hostname;
-        literal.port = hook.port;
-        hook.addresses->set(state_of_literal(literal).addresses);
-    }
     return hook;
 }
 
@@ -131,15 +105,9 @@ BearerTokens::BearerTokens(const std::vector<BearerToken>& tokens) {
     }
 }
 
-void HookAddresses::set(List addresses) {
-    auto list = addresses.empty() ? nullptr : std::make_shared<const List>(std::move(addresses));
-    const std::lock_guard guard(lock_);
-    list_.swap(list);  // what there was is freed once the lock has been given back
-}
-
-std::shared_ptr<const HookAddresses::List> HookAddresses::get() const noexcept {
-    const std::lock_guard guard(lock_);
-    return list_;
+const HttpTarget* AuthProvider::target() const noexcept {
+    if (const auto* hook = std::get_if<HttpHook>(&method)) return &hook->target;
+    return nullptr;
 }
 
 AuthProviderPtr compile(AuthCallback callback) {

@@ -18,10 +18,8 @@
 
 #include "auth/token_digest.hpp"
 #include "base/clock.hpp"
-#include "base/spin_lock.hpp"
-#include "net/address.hpp"
-#include "snapshot/backend_tls.hpp"
 #include "snapshot/field_edits.hpp"
+#include "snapshot/http_target.hpp"
 
 namespace penstock::snapshot {
 
@@ -61,35 +59,14 @@ class BearerTokens {
     std::unordered_set<auth::TokenDigest, auth::TokenDigestHash> digests_;
 };
 
-/// Where a hook is to be reached, as far as its name has been resolved: it changes while the
-/// provider stays what it is.
-class HookAddresses {
-  public:
-    using List = std::vector<net::Address>;
-
-    /// Control thread.
-    void set(List addresses);
-    /// Any thread; null where there is none.
-    std::shared_ptr<const List> get() const noexcept;
-
-  private:
-    mutable SpinLock lock_;
-    std::shared_ptr<const List> list_;
-};
-
 /// Of an `http` provider.
 struct HttpHook {
-    std::string hostname;
-    std::uint16_t port = 0;
-    std::string authority;                  // Host
-    std::string target;                     // of the request line
-    std::shared_ptr<const BackendTls> tls;  // null: plain
+    HttpTarget target;
     std::vector<std::string> headers;       // of the request, that it is asked with
     std::vector<std::string> copy_headers;  // of its answer, for the backend
     FieldEdits taken;                       // `copy_headers`, as what a client may not send
     Duration timeout{};
     Duration cache_ttl{};
-    std::shared_ptr<HookAddresses> addresses = std::make_shared<HookAddresses>();
 };
 
 struct AuthProvider {
@@ -107,6 +84,9 @@ struct AuthProvider {
     std::string challenge;
     std::string second_challenge;
     Method method;
+
+    /// Whom it asks over HTTP; null where it asks nobody.
+    const HttpTarget* target() const noexcept;
 };
 
 using AuthProviderPtr = std::shared_ptr<const AuthProvider>;
