@@ -261,10 +261,14 @@ void write_hook_head(HeadBuffer& out, const http::RequestHead& request,
     for (const std::string& name : context.hook.headers) {
         const FieldId id = http::field_id(name);
         for (const auto& entry : request.fields) {
-            if (entry.id == id && equals_ignoring_case(request.fields.name(entry), name))
+            // What Connection takes away, the backend does not get either.
+            if (entry.id == id && !entry.dropped &&
+                equals_ignoring_case(request.fields.name(entry), name))
                 out.append_field(name, request.fields.value(entry));
         }
     }
+    // A hook that is a guarded route of ours would be asked about itself, and again.
+    write_via(out, request.major_version, request.minor_version, context.node_name);
     out.append("\r\n");
 }
 

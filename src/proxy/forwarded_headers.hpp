@@ -43,6 +43,7 @@ struct HookRequestContext {
     const snapshot::HttpHook& hook;
     RequestIdentity& identity;
     std::string_view scheme;
+    std::string_view node_name;
 };
 
 /// Writes the head of what a hook is asked about a request.

@@ -11,6 +11,7 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
+#include "base/log.hpp"
 #include "http/h1/h1_upstream.hpp"
 #include "io/timed_event.hpp"
 #include "proxy/upstream_pool.hpp"
@@ -145,6 +146,9 @@ class HookCalls::Call final : public ListNode<Call> {
         interrupted_ = true;
         if (connection_ != nullptr) connection_->stream().interrupt(ECANCELED);
     }
+
+    /// It is the hook's fault, or of the way to it.
+    bool has_failed() const noexcept { return answer == nullptr && !interrupted_; }
 
     const Key key;
     const snapshot::AuthProviderPtr provider;  // it may be replaced meanwhile
@@ -395,6 +399,11 @@ void HookCalls::decided(Call& call) {
 }
 
 void HookCalls::ended(Call& call) {
+    static LogLimit limit;
+    if (call.has_failed() && limit.allows(std::chrono::steady_clock::now())) {
+        log(LogLevel::warn, "an auth hook could not be asked",
+            {{"provider", call.provider->id}, {"reason", call.failure}});
+    }
     decided(call);
     call.unlink();
     --calls_;

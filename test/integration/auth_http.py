@@ -278,6 +278,17 @@ def echo_tunnel(backend):
         backend.send(piece)
 
 
+@case("a hook that is the guarded route itself is found out at once")
+def loop(t):
+    host = t.unique_host()
+    provider = add_provider(t.proxy, "http", url=f"http://127.0.0.1:{t.proxy.port}/", timeout="10s")
+    origin = t.origin(named("inside"), host=host, authProvider=provider)
+    t.proxy.add_route("127.0.0.1", origin.backend, authProvider=provider)
+    t.hosts.append("127.0.0.1")
+    equal(t.client().fetch(host).status, 508, "status")
+    equal(len(origin.connections), 0, "connections at the origin")
+
+
 @case("a WebSocket's upgrade is asked about like any request")
 def web_socket(t):
     hook, origin = hooked(t, answers_with(response("403 Forbidden", b"no"), YES), inside=echo_tunnel, copyHeaders=["X-User"])

@@ -9,9 +9,11 @@ namespace penstock::proxy::guards {
 io::Task<Verdict> http(Guard& guard) {
     const auto& hook = std::get<snapshot::HttpHook>(guard.provider()->method);
     ::penstock::http::h1::HeadBuffer head(guard.worker().ring().buffers());
-    write_hook_head(
-        head, guard.request(),
-        {.hook = hook, .identity = guard.client().identity, .scheme = guard.client().scheme});
+    write_hook_head(head, guard.request(),
+                    {.hook = hook,
+                     .identity = guard.client().identity,
+                     .scheme = guard.client().scheme,
+                     .node_name = guard.worker().settings().node_name});
     if (head.overflowed()) co_return Guard::unavailable("the head is too large for the auth hook");
     const HookCalls::Outcome outcome =
         co_await guard.worker().hook_calls().ask(guard.provider(), head.bytes(), guard);
