@@ -67,6 +67,8 @@ class Installed(unittest.TestCase):
         example = str(ROOT / 'docs/examples/embed.cpp')
         program = self.root / 'embed'
         run(os.environ.get('CXX', 'g++'), '-std=c++20', example, '-o', str(program), *flags)
+        other = str(ROOT / 'docs/examples/auth_callback.cpp')
+        run(os.environ.get('CXX', 'g++'), '-std=c++20', '-fsyntax-only', other, *flags)
 
         backend = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Backend)
         threading.Thread(target=backend.serve_forever, daemon=True).start()

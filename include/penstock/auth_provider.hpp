@@ -44,6 +44,21 @@ struct BearerAuth {
     bool operator==(const BearerAuth&) const = default;
 };
 
+/// JSON Web Tokens (RFC 7519), signed by one of the keys.
+struct JwtAuth {
+    std::string realm = "Restricted";
+    /// A JWK Set (RFC 7517), as JSON text; the `k` of symmetric keys is write-only.
+    std::string jwks;
+    std::optional<std::string> jwks_url;     ///< not built yet
+    std::optional<std::string> public_keys;  ///< PEM: public keys and certificates
+    std::optional<std::string> issuer;       ///< what `iss` must be
+    std::vector<std::string> audience;    ///< one of them must stand in `aud`; empty: not looked at
+    std::vector<std::string> algorithms;  ///< "RS256" …; empty: those that the keys are for
+    std::chrono::milliseconds leeway{30'000};  ///< how far clocks may be apart
+
+    bool operator==(const JwtAuth&) const = default;
+};
+
 /// Somebody else decides: each request is asked of a URL, before it goes on.
 struct HttpAuth {
     std::string url;  ///< http:// or https://, with a path and a query where it has them
@@ -61,7 +76,7 @@ struct HttpAuth {
 
 struct AuthProviderConfig {
     /// The first stands for a type that has not been given.
-    using Method = std::variant<std::monostate, BasicAuth, BearerAuth, HttpAuth>;
+    using Method = std::variant<std::monostate, BasicAuth, BearerAuth, JwtAuth, HttpAuth>;
 
     std::string id;  ///< empty: a UUID is given
     Method method;

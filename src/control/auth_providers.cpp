@@ -1,8 +1,10 @@
 #include "control/auth_providers.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -50,6 +52,32 @@ void check_method(BearerAuth& bearer, model::FieldErrors& errors) {
              fmt::format("is the same token as that of \"{}\"", bearer.tokens[first->second].name),
              model::FieldErrorKind::conflict});
     }
+}
+
+bool are_of_use(const auth::JwkSet& keys, const std::vector<auth::JwsAlgorithm>& allowed) {
+    return std::any_of(allowed.begin(), allowed.end(), [&](auth::JwsAlgorithm algorithm) {
+        return std::any_of(keys.keys().begin(), keys.keys().end(),
+                           [&](const auth::Jwk& key) { return key.fits(algorithm); });
+    });
+}
+
+void check_method(JwtAuth& jwt, model::FieldErrors& errors) {
+    if (jwt.jwks.empty() && !jwt.public_keys) return;  // told of already
+    const auth::JwkSet keys = snapshot::keys_of(jwt, errors);
+    std::vector<auth::JwsAlgorithm> allowed;
+    for (std::size_t i = 0; i < jwt.algorithms.size(); ++i) {
+        const auto algorithm = auth::algorithm_named(jwt.algorithms[i]);
+        if (algorithm) {
+            allowed.push_back(*algorithm);
+        } else {
+            errors.push_back(
+                {model::child_pointer("/algorithms", i),
+                 "not a signature algorithm that is known: HS256, RS256, PS256, ES256, "
+                 "EdDSA and their like are"});
+        }
+    }
+    if (errors.empty() && !jwt.algorithms.empty() && !are_of_use(keys, allowed))
+        errors.push_back({"/algorithms", "none of the keys is for any of these"});
 }
 
 void check_method(HttpAuth& hook, model::FieldErrors& errors) {

@@ -14,6 +14,8 @@
 #include "model/findings.hpp"
 #include "model/http_url.hpp"
 #include "model/json_reader.hpp"
+#include "model/jwks_text.hpp"
+#include "model/units.hpp"
 #include "model/uuid.hpp"
 
 namespace penstock::model {
@@ -111,6 +113,28 @@ void check_method(const BearerAuth& bearer, Findings& findings) {
     }
 }
 
+void check_text(const std::optional<std::string>& text, std::string_view at, Findings& findings) {
+    if (text && text->empty()) findings.add(at, "must not be empty");
+}
+
+void check_method(const JwtAuth& jwt, Findings& findings) {
+    check_realm(jwt.realm, findings);
+    if (jwt.jwks_url) findings.add("/jwksUrl", "not supported yet", FieldErrorKind::unsupported);
+    if (jwt.jwks.empty() && !jwt.public_keys && !jwt.jwks_url)
+        findings.add("/jwks", "required, or publicKeys: what tokens are signed with");
+    if (!jwt.jwks.empty() && jwt.public_keys) findings.add("/publicKeys", "either this or jwks");
+    check_text(jwt.public_keys, "/publicKeys", findings);
+    check_text(jwt.issuer, "/issuer", findings);
+    if (jwt.audience.size() > most_audiences)
+        findings.add("/audience", fmt::format("more than {}", most_audiences));
+    for (std::size_t i = 0; i < jwt.audience.size() && i < most_audiences; ++i) {
+        if (jwt.audience[i].empty())
+            findings.add(child_pointer("/audience", i), "must not be empty");
+    }
+    if (jwt.leeway > longest_leeway)
+        findings.add("/leeway", fmt::format("longer than {}", format_duration(longest_leeway)));
+}
+
 /// Field names that a hook is asked with, or answers with; each once.
 void check_names(const std::vector<std::string>& names, std::string_view at, MessageKind kind,
                  Findings& findings) {
@@ -171,6 +195,11 @@ void inherit(BearerAuth& bearer, const BearerAuth& before) {
         bearer.tokens, before.tokens,
         [](const BearerToken& token) { return !token.token && token.sha256.empty(); },
         [](BearerToken& token, const BearerToken& same) { token.sha256 = same.sha256; });
+}
+
+void inherit(JwtAuth& jwt, const JwtAuth& before) {
+    if (!jwt.jwks.empty()) jwt.jwks = with_secrets_of(jwt.jwks, before.jwks);
+}
 }
 
 void inherit(const HttpAuth&, const HttpAuth&) {}

@@ -17,6 +17,8 @@ namespace penstock::model {
 inline constexpr std::size_t most_users = 10'000;  ///< or tokens, of one provider
 inline constexpr std::size_t longest_user_name = 255;
 inline constexpr std::size_t longest_realm = 255;
+inline constexpr std::size_t most_audiences = 100;
+inline constexpr std::chrono::milliseconds longest_leeway = std::chrono::hours(1);
 inline constexpr std::size_t most_hook_fields = 64;
 inline constexpr std::chrono::milliseconds longest_hook_timeout{60'000};
 inline constexpr std::chrono::milliseconds longest_cache_ttl{3'600'000};

@@ -1,7 +1,8 @@
 // Which JSON field of an auth provider is which member; see route_fields.hpp, whose counterpart
 // this is.
 //
-// `visit.accepted(name, member)` is for a field that comes in and is kept in another form. A new
+// `visit.accepted(name, member)` is for a field that comes in and is kept in another form,
+// `visit.jwks(name, member)` for a JWK Set, kept as JSON text. A new
 // type of provider is its structure in <penstock/auth_provider.hpp>, its fields here, and its line
 // in auth_types.
 #pragma once
@@ -38,6 +39,17 @@ void visit_fields(Either<BearerAuth> auto& bearer, auto&& visit) {
     visit("tokens", bearer.tokens);
 }
 
+void visit_fields(Either<JwtAuth> auto& jwt, auto&& visit) {
+    visit("realm", jwt.realm);
+    visit.jwks("jwks", jwt.jwks);
+    visit("jwksUrl", jwt.jwks_url);
+    visit("publicKeys", jwt.public_keys);
+    visit("issuer", jwt.issuer);
+    visit("audience", jwt.audience);
+    visit("algorithms", jwt.algorithms);
+    visit("leeway", jwt.leeway);
+}
+
 void visit_fields(Either<HttpAuth> auto& hook, auto&& visit) {
     visit("url", hook.url);
     visit("headers", hook.headers);
@@ -65,13 +77,11 @@ struct AuthType {
 };
 
 /// By their place in AuthProviderConfig::Method, from its second on.
-inline const std::array<AuthType, 3> auth_types{{
+inline const std::array<AuthType, 4> auth_types{{
     {"basic", BasicAuth{}},
     {"bearer", BearerAuth{}},
+    {"jwt", JwtAuth{}},
     {"http", HttpAuth{}},
 }};
-
-/// In the contract, not in this build.
-inline constexpr std::array<std::string_view, 1> auth_types_to_come{"jwt"};
 
 }  // namespace penstock::model

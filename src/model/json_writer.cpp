@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "model/auth_provider_fields.hpp"
+#include "model/jwks_text.hpp"
 #include "model/units.hpp"
 
 namespace penstock::model {
@@ -132,6 +133,13 @@ class ObjectWriter {
     }
     template <class T>
     void accepted(std::string_view, const T&) {}
+    void jwks(std::string_view name, const std::string& text) {
+        std::string& out = object_.key(name);
+        if (text.empty())
+            out += "null";
+        else
+            out += secrets_ == Secrets::included ? text : without_secrets(text);
+    }
 
   private:
     JsonObject object_;

@@ -14,7 +14,8 @@ using http::FieldId;
 using http::Status;
 
 /// In the order of AuthProvider::Method, which indexes it.
-constexpr std::array methods{&guards::basic, &guards::bearer, &guards::http, &guards::callback};
+constexpr std::array methods{&guards::basic, &guards::bearer, &guards::jwt, &guards::http,
+                             &guards::callback};
 static_assert(methods.size() == std::variant_size_v<snapshot::AuthProvider::Method>);
 
 io::Task<Verdict> say(const Verdict& verdict) {
@@ -28,7 +29,7 @@ bool is_ambiguous(const http::FieldList& fields) noexcept {
     return found > 1;
 }
 
-Verdict denied(std::string_view reason, const std::string& challenge) noexcept {
+Verdict denied(std::string_view reason, std::string_view challenge) noexcept {
     return {.passes = false,
             .answer = {Status::unauthorized, "http_request_denied", reason, challenge}};
 }
@@ -64,7 +65,11 @@ Verdict Guard::ask() const noexcept {
 }
 
 Verdict Guard::refuse() const noexcept {
-    return denied("the credentials are not good", route_.auth->second_challenge);
+    return refuse(route_.auth->second_challenge);
+}
+
+Verdict Guard::refuse(std::string_view challenge) noexcept {
+    return denied("the credentials are not good", challenge);
 }
 
 Verdict Guard::unavailable(std::string_view reason) noexcept {

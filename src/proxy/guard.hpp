@@ -106,6 +106,8 @@ class Guard {
     Verdict ask() const noexcept;
     /// 401: what was shown is not good.
     Verdict refuse() const noexcept;
+    /// The same with a challenge line of the provider's.
+    static Verdict refuse(std::string_view challenge) noexcept;
     /// 503; `reason` is a literal.
     static Verdict unavailable(std::string_view reason) noexcept;
 

@@ -83,6 +83,8 @@ class Worker final : net::tls::CertificateSource {
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     PasswordChecks& password_checks() noexcept { return *password_checks_; }
     HookCalls& hook_calls() noexcept { return *hook_calls_; }
+    /// Of tokens that take long to verify.
+    VerdictCache& known_tokens() noexcept { return known_tokens_; }
     CallbackQuestions& callback_questions() noexcept { return *callback_questions_; }
     /// Told at the end of each request.
     RequestEvents& request_events() noexcept { return request_events_; }
@@ -127,6 +129,7 @@ class Worker final : net::tls::CertificateSource {
     std::unique_ptr<PasswordChecks> password_checks_;
     std::unique_ptr<HookCalls> hook_calls_;
     std::unique_ptr<CallbackQuestions> callback_questions_;
+    VerdictCache known_tokens_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     IntrusiveList<ClientConnection> connections_;

@@ -14,7 +14,7 @@ namespace penstock::snapshot {
 namespace {
 
 /// quoted-string of RFC 9110 section 5.6.4.
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -27,7 +27,7 @@ std::string challenge_line(std::string_view scheme, const std::string& realm,
                            std::string_view more) {
     std::string line = "WWW-Authenticate: ";
     line += scheme;
-    line += " realm=" + quoted(realm);
+    line += " realm=" + quoted_string(realm);
     line += more;
     return line + "\r\n";
 }
@@ -48,6 +48,35 @@ void challenge_bearer(const std::string& realm, AuthProvider& provider) {
 AuthProvider::Method compile_method(const BearerAuth& bearer, AuthProvider& provider) {
     challenge_bearer(bearer.realm, provider);
     return BearerTokens(bearer.tokens);
+}
+
+auth::JwtRules rules_of(const JwtAuth& jwt) {
+    auth::JwtRules rules{.issuer = jwt.issuer, .audiences = jwt.audience};
+    rules.leeway = std::chrono::ceil<std::chrono::seconds>(jwt.leeway);
+    if (jwt.algorithms.empty()) return rules;
+    rules.algorithms = {};
+    for (const std::string& name : jwt.algorithms) {
+        const auto algorithm = auth::algorithm_named(name);
+        PENSTOCK_ASSERT(algorithm.has_value());
+        rules.algorithms.add(*algorithm);
+    }
+    return rules;
+}
+
+/// Why a token is not good tells nobody more than its owner knows: the signature has been found
+/// good, or that is what is wrong.
+AuthProvider::Method compile_method(const JwtAuth& jwt, AuthProvider& provider) {
+    challenge_bearer(jwt.realm, provider);
+    model::FieldErrors errors;
+    JwtVerification verification{
+        .keys = keys_of(jwt, errors), .rules = rules_of(jwt), .challenges = {}};
+    PENSTOCK_ASSERT(errors.empty());
+    for (std::size_t i = 0; i < jwt_faults; ++i) {
+        std::string more = ", error=\"invalid_token\", error_description=";
+        more += quoted_string(auth::text_of(static_cast<auth::JwtFault>(i)));
+        verification.challenges[i] = challenge_line("Bearer", jwt.realm, more);
+    }
+    return verification;
 }
 
 AuthProvider::Method compile_method(const HttpAuth& config, AuthProvider&) {
@@ -80,6 +109,15 @@ auth::TokenDigest fingerprint_of(const AuthProviderConfig& config) {
 }
 
 }  // namespace
+
+auth::JwkSet keys_of(const JwtAuth& jwt, model::FieldErrors& errors) {
+    if (jwt.public_keys) return auth::read_pem_keys(*jwt.public_keys, "/publicKeys", errors);
+    model::FieldErrors found;
+    auth::JwkSet keys = auth::parse_jwk_set(jwt.jwks, auth::JwkSource::configured, found);
+    for (model::FieldError& error : found) error.pointer.insert(0, "/jwks");
+    model::add_new(errors, std::move(found));
+    return keys;
+}
 
 BasicUsers::BasicUsers(const std::vector<BasicUser>& users) {
     for (const BasicUser& user : users) {

@@ -4,6 +4,7 @@
 // on any thread; lives as long as anyone holds it, checks under way included.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +17,8 @@
 #include <penstock/auth_callback.hpp>
 #include <penstock/auth_provider.hpp>
 
+#include "auth/jwk_set.hpp"
+#include "auth/jwt.hpp"
 #include "auth/token_digest.hpp"
 #include "base/clock.hpp"
 #include "snapshot/field_edits.hpp"
@@ -59,6 +62,17 @@ class BearerTokens {
     std::unordered_set<auth::TokenDigest, auth::TokenDigestHash> digests_;
 };
 
+inline constexpr std::size_t jwt_faults =
+    static_cast<std::size_t>(auth::JwtFault::audience_wrong) + 1;
+
+/// Of a `jwt` provider.
+struct JwtVerification {
+    auth::JwkSet keys;
+    auth::JwtRules rules;
+    /// The challenge to whoever has shown a token with that fault.
+    std::array<std::string, jwt_faults> challenges;
+};
+
 /// Of an `http` provider.
 struct HttpHook {
     HttpTarget target;
@@ -70,7 +84,7 @@ struct HttpHook {
 };
 
 struct AuthProvider {
-    using Method = std::variant<BasicUsers, BearerTokens, HttpHook, AuthCallback>;
+    using Method = std::variant<BasicUsers, BearerTokens, JwtVerification, HttpHook, AuthCallback>;
 
     std::string id;
     /// No other that this process has made has it: what was found out under one is not good for
@@ -90,6 +104,9 @@ struct AuthProvider {
 };
 
 using AuthProviderPtr = std::shared_ptr<const AuthProvider>;
+
+/// The keys that its tokens may be signed with; what is wrong with them is added to `errors`.
+auth::JwkSet keys_of(const JwtAuth& jwt, model::FieldErrors& errors);
 
 /// `config` has passed control::check_auth_provider().
 AuthProviderPtr compile(const AuthProviderConfig& config);

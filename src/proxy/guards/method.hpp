@@ -13,6 +13,8 @@ using Method = io::Task<Verdict> (*)(Guard& guard);
 io::Task<Verdict> basic(Guard& guard);
 /// Opaque tokens (RFC 6750).
 io::Task<Verdict> bearer(Guard& guard);
+/// JSON Web Tokens (RFC 7519).
+io::Task<Verdict> jwt(Guard& guard);
 /// The embedding program.
 io::Task<Verdict> callback(Guard& guard);
 

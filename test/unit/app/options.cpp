@@ -215,6 +215,8 @@ TEST_CASE("a flag can stand in the environment, and the command line wins", "[ap
     CHECK(options({}).proxy.head.header_bytes == 8192);
     CHECK(listeners(options({})) == Lines{"127.0.0.1:81", "127.0.0.1:82"});
     CHECK(options({"--workers", "6"}).workers == 6);
+    CHECK(options({}).auth_threads == 1);
+    CHECK(options({"--auth-threads", "4"}).auth_threads == 4);
     CHECK(listeners(options({"--http", "127.0.0.1:83"})) == Lines{"127.0.0.1:83"});
     const Environment bad("PENSTOCK_IDLE_TIMEOUT", "soon");
     CHECK(names(error({}), "--idle-timeout"));
@@ -236,6 +238,7 @@ TEST_CASE("a bad value is refused in one line that names its flag", "[app]") {
                                                                {"--workers", "0"},
                                                                {"--workers", "-1"},
                                                                {"--workers", "many"},
+                                                               {"--auth-threads", "0"},
                                                                {"--io", "kqueue"},
                                                                {"--store", "etcd:x"},
                                                                {"--store", "sqlite:"},

@@ -80,7 +80,7 @@ TEST_CASE("a token never leaves, not even for the store", "[model]") {
 TEST_CASE("every bad field of an auth provider is named", "[model]") {
     CHECK(complaints("{}") == Lines{"/type: required: what kind of provider it is"});
     CHECK(complaints(R"({"type":"digest","users":[]})") ==
-          Lines{"/type: must be one of basic, bearer, http"});
+          Lines{"/type: must be one of basic, bearer, jwt, http"});
     CHECK(pointers(R"({"type":"http"})") == Lines{"/url"});
     CHECK(pointers(R"({"type":"http","url":"http://a","headers":["a b","Host","Upgrade",)"
                    R"("x-forwarded-for","a","A"],"copyHeaders":["Content-Length"],)"
@@ -117,6 +117,39 @@ TEST_CASE("what answers leave out is kept by name, where the type stays", "[mode
     auto other = checked(R"({"type":"bearer","tokens":[{"name":"a"}]})");
     inherit_secrets(other.value, before.value);
     CHECK(std::get<BearerAuth>(other.value.method).tokens[0].sha256.empty());
+}
+
+TEST_CASE("a jwt provider's keys are shown without what is secret, and keep it by kid", "[model]") {
+    const std::string keys = R"({"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0"},)"
+                             R"({"kty":"RSA","n":"AQ","e":"AQAB"}],"x":[1]})";
+    const auto before = checked(R"({"id":"sso","type":"jwt","jwks":)" + keys +
+                                R"(,"issuer":"i","audience":["api"],"leeway":"0s"})");
+    CHECK(before.errors.empty());
+    CHECK(rendered(before.value, Secrets::left_out) ==
+          R"({"id":"sso","type":"jwt","forwardCredentials":false,"realm":"Restricted",)"
+          R"("jwks":{"keys":[{"kty":"oct","kid":"a"},{"kty":"RSA","n":"AQ","e":"AQAB"}],"x":[1]},)"
+          R"("jwksUrl":null,"publicKeys":null,"issuer":"i","audience":["api"],"algorithms":[],)"
+          R"("leeway":"0s"})");
+    CHECK(checked(rendered(before.value, Secrets::included)).value == before.value);
+    auto again = checked(rendered(before.value, Secrets::left_out));
+    CHECK(again.value != before.value);
+    inherit_secrets(again.value, before.value);
+    CHECK(rendered(again.value, Secrets::included).find("c2VjcmV0") != std::string::npos);
+    auto other = checked(R"({"type":"jwt","jwks":{"keys":[{"kty":"oct","kid":"b"},7]}})");
+    inherit_secrets(other.value, before.value);
+    CHECK(rendered(other.value, Secrets::included).find("c2VjcmV0") == std::string::npos);
+    CHECK(rendered(checked(R"({"type":"jwt","jwks":{"k":"c2VjcmV0"}})").value, Secrets::left_out)
+              .find("c2VjcmV0") == std::string::npos);
+}
+
+TEST_CASE("what stands in a jwt provider", "[model]") {
+    CHECK(pointers(R"({"type":"jwt"})") == Lines{"/jwks"});
+    CHECK(pointers(R"({"type":"jwt","jwks":"x"})") == Lines{"/jwks"});
+    CHECK(pointers(R"({"type":"jwt","jwks":{},"publicKeys":"x"})") == Lines{"/publicKeys"});
+    CHECK(pointers(R"({"type":"jwt","jwksUrl":"http://a"})") == Lines{"/jwksUrl"});
+    CHECK(pointers(R"({"type":"jwt","publicKeys":"","issuer":"","audience":["a",""],)"
+                   R"("algorithms":[1],"leeway":"61m"})") ==
+          Lines{"/algorithms/0", "/publicKeys", "/issuer", "/audience/1", "/leeway"});
 }
 
 TEST_CASE("a document's providers have ids of their own", "[model]") {

@@ -59,7 +59,41 @@ Forwarded forward(const std::string& given, const char* trusted = nullptr) {
 
 const std::string get = "GET /p?q HTTP/1.1\r\nHost: A.example:81\r\n";
 
+/// What a guarded route's backend is sent; `auth`: that has let the request pass.
+std::string forward_guarded(const std::string& bytes, snapshot::AuthProviderPtr auth) {
+    Parser parser(Parser::Role::requests);
+    http::RequestHead head;
+    REQUIRE_FALSE(parser.parse_request(bytes, {}, head));
+    const Settings settings = settings_with(nullptr);
+    const Peer peer(*net::Address::parse("10.0.0.9", 1), settings);
+    Random random(1);
+    snapshot::Route route;
+    route.is_guarded = true;
+    route.auth = std::move(auth);
+    RequestIdentity identity(head, peer, settings, random);
+    io::BufferPool pool;
+    HeadBuffer out(pool);
+    write_upstream_head(out, head, {settings, route, identity, {}});
+    return std::string(out.bytes());
+}
+
 }  // namespace
+
+TEST_CASE("credentials for a guard end here, unless its provider forwards them") {
+    const std::string given =
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: authorization\r\n"
+        "aUTHORIZATION: Basic eDp5\r\nX-Kept: 1\r\n\r\n";
+    AuthProviderConfig config{.id = "p", .method = BasicAuth{}};
+    for (const auto& auth : {snapshot::compile(config), snapshot::AuthProviderPtr()}) {
+        const std::string sent = forward_guarded(given, auth);
+        CHECK(sent.find("eDp5") == std::string::npos);
+        CHECK(sent.find("X-Kept: 1\r\n") != std::string::npos);
+    }
+    config.forward_credentials = true;
+    CHECK(forward_guarded(given, snapshot::compile(config)).find("aUTHORIZATION: Basic eDp5\r\n") !=
+          std::string::npos);
+    CHECK(forward(given).has("aUTHORIZATION: Basic eDp5"));
+}
 
 TEST_CASE("an untrusted peer's forwarding fields are replaced") {
     const Forwarded head =

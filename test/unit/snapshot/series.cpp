@@ -86,6 +86,14 @@ TEST_CASE("each transition moves a request from one number to another") {
     CHECK(counts.received == 3);
     CHECK(counts.active == 2);
     CHECK(counts.queued == 1);
+    series.queue_for_auth();
+    counts = series.counts();
+    CHECK(counts.active == 1);
+    CHECK(counts.queued == 2);
+    CHECK(counts.queued_for_auth == 1);
+    series.dequeue_from_auth();
+    CHECK(series.counts().queued_for_auth == 0);
+    CHECK(series.counts().queued == 1);
     series.dequeue();
     series.end({.to = Ending::To::completed, .status_class = 2, .bytes_in = 7, .bytes_out = 100});
     series.end({.to = Ending::To::rejected, .error = 3, .status_class = 5, .bytes_out = 1});
