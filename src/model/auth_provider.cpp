@@ -200,7 +200,6 @@ void inherit(BearerAuth& bearer, const BearerAuth& before) {
 void inherit(JwtAuth& jwt, const JwtAuth& before) {
     if (!jwt.jwks.empty()) jwt.jwks = with_secrets_of(jwt.jwks, before.jwks);
 }
-}
 
 void inherit(const HttpAuth&, const HttpAuth&) {}
 
