@@ -49,7 +49,8 @@ struct JwtAuth {
     std::string realm = "Restricted";
     /// A JWK Set (RFC 7517), as JSON text; the `k` of symmetric keys is write-only.
     std::string jwks;
-    std::optional<std::string> jwks_url;     ///< not built yet
+    std::optional<std::string> jwks_url;     ///< where to fetch one, instead
+    std::optional<std::string> ca_cert;      ///< PEM, for jwksUrl with https; empty: the system's
     std::optional<std::string> public_keys;  ///< PEM: public keys and certificates
     std::optional<std::string> issuer;       ///< what `iss` must be
     std::vector<std::string> audience;    ///< one of them must stand in `aud`; empty: not looked at

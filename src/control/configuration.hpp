@@ -147,6 +147,11 @@ class Configuration {
     /// Called with each route that has been published.
     using RoutePublished = std::function<void(const RouteConfig&, const snapshot::Route&)>;
     void on_route_published(RoutePublished callback) { route_published_ = std::move(callback); }
+    /// Called with each auth provider that is in force from now on; null: it has gone.
+    using AuthProviderChanged = std::function<void(const std::string& id, const AuthProviderPtr&)>;
+    void on_auth_provider_changed(AuthProviderChanged callback) {
+        auth_provider_changed_ = std::move(callback);
+    }
     /// A backend's address where it is published still.
     struct PublishedBackend {
         const RouteConfig* config = nullptr;  // null: it is not
@@ -239,6 +244,7 @@ class Configuration {
     std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one
     std::uint64_t last_revision_ = 0;
     RoutePublished route_published_;
+    AuthProviderChanged auth_provider_changed_;
 };
 
 }  // namespace penstock::control

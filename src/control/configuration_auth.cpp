@@ -153,6 +153,7 @@ void Configuration::take_auth_providers(Replacement& replacement) {
             auth_providers_.erase(id);
             names_.use(user_of_names(id), {});
         }
+        if (auth_provider_changed_) auth_provider_changed_(id, find_auth_provider(id));
     }
 }
 

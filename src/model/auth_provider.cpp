@@ -117,12 +117,26 @@ void check_text(const std::optional<std::string>& text, std::string_view at, Fin
     if (text && text->empty()) findings.add(at, "must not be empty");
 }
 
+/// And of an authority that is for nothing else.
+void check_url(const std::optional<std::string>& text,
+               const std::optional<std::string>& authorities, std::string_view at,
+               Findings& findings) {
+    const auto url = HttpUrl::parse(text.value_or("http://none"));
+    if (!url)
+        findings.add(at, url.error().message);
+    else if (authorities && !url->is_secure)
+        findings.add("/caCert", "is for https alone");
+}
+
 void check_method(const JwtAuth& jwt, Findings& findings) {
     check_realm(jwt.realm, findings);
-    if (jwt.jwks_url) findings.add("/jwksUrl", "not supported yet", FieldErrorKind::unsupported);
-    if (jwt.jwks.empty() && !jwt.public_keys && !jwt.jwks_url)
-        findings.add("/jwks", "required, or publicKeys: what tokens are signed with");
-    if (!jwt.jwks.empty() && jwt.public_keys) findings.add("/publicKeys", "either this or jwks");
+    const int given =
+        (jwt.jwks.empty() ? 0 : 1) + (jwt.public_keys ? 1 : 0) + (jwt.jwks_url ? 1 : 0);
+    if (given == 0)
+        findings.add("/jwks", "required, or publicKeys or jwksUrl: what tokens are signed with");
+    if (given > 1)
+        findings.add(jwt.jwks_url ? "/jwksUrl" : "/publicKeys", "jwks, publicKeys or jwksUrl: one");
+    check_url(jwt.jwks_url, jwt.ca_cert, "/jwksUrl", findings);
     check_text(jwt.public_keys, "/publicKeys", findings);
     check_text(jwt.issuer, "/issuer", findings);
     if (jwt.audience.size() > most_audiences)
@@ -160,10 +174,8 @@ void check_names(const std::vector<std::string>& names, std::string_view at, Mes
 void check_method(const HttpAuth& hook, Findings& findings) {
     if (hook.url.empty())
         findings.add("/url", "required: whom to ask");
-    else if (const auto url = HttpUrl::parse(hook.url); !url)
-        findings.add("/url", url.error().message);
-    else if (hook.ca_cert && !url->is_secure)
-        findings.add("/caCert", "is for https: the URL is not");
+    else
+        check_url(hook.url, hook.ca_cert, "/url", findings);
     check_names(hook.headers, "/headers", MessageKind::request, findings);
     check_names(hook.copy_headers, "/copyHeaders", MessageKind::request, findings);
     check_duration(hook.timeout, "/timeout", findings);

@@ -43,6 +43,7 @@ void visit_fields(Either<JwtAuth> auto& jwt, auto&& visit) {
     visit("realm", jwt.realm);
     visit.jwks("jwks", jwt.jwks);
     visit("jwksUrl", jwt.jwks_url);
+    visit("caCert", jwt.ca_cert);
     visit("publicKeys", jwt.public_keys);
     visit("issuer", jwt.issuer);
     visit("audience", jwt.audience);

@@ -19,6 +19,7 @@
 
 #include "auth/jwk_set.hpp"
 #include "auth/jwt.hpp"
+#include "auth/live_keys.hpp"
 #include "auth/token_digest.hpp"
 #include "base/clock.hpp"
 #include "snapshot/field_edits.hpp"
@@ -65,9 +66,16 @@ class BearerTokens {
 inline constexpr std::size_t jwt_faults =
     static_cast<std::size_t>(auth::JwtFault::audience_wrong) + 1;
 
+/// Keys of a `jwt` provider that are fetched: the control thread's to fetch, any thread's to use.
+struct RemoteKeys {
+    HttpTarget target;
+    auth::LiveKeys keys;
+};
+
 /// Of a `jwt` provider.
 struct JwtVerification {
     auth::JwkSet keys;
+    std::shared_ptr<RemoteKeys> remote;  // null: `keys` are all there are
     auth::JwtRules rules;
     /// The challenge to whoever has shown a token with that fault.
     std::array<std::string, jwt_faults> challenges;
