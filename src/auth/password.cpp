@@ -165,9 +165,10 @@ class CryptMemory {
 bool crypt_matches(std::string_view password, const std::string& hash) {
     CryptMemory memory;
     std::string given(password);
-    const char* made = crypt_r(given.c_str(), hash.c_str(), memory.get());
+    // Not crypt_r itself: ASan has one of its own, for which the linker leaves the library's out.
+    const char* made =
+        crypt_rn(given.c_str(), hash.c_str(), memory.get(), static_cast<int>(sizeof(crypt_data)));
     OPENSSL_cleanse(given.data(), given.size());
-    // A failure is told by "*0": never a hash.
     const std::string_view text = made == nullptr ? std::string_view() : made;
     return text.size() == hash.size() && CRYPTO_memcmp(text.data(), hash.data(), text.size()) == 0;
 }
