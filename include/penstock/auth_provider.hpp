@@ -49,7 +49,8 @@ struct JwtAuth {
     std::string realm = "Restricted";
     /// A JWK Set (RFC 7517), as JSON text; the `k` of symmetric keys is write-only.
     std::string jwks;
-    std::optional<std::string> jwks_url;     ///< not built yet
+    std::optional<std::string> jwks_url;     ///< where to fetch one, instead
+    std::optional<std::string> ca_cert;      ///< PEM, for jwksUrl with https; empty: the system's
     std::optional<std::string> public_keys;  ///< PEM: public keys and certificates
     std::optional<std::string> issuer;       ///< what `iss` must be
     std::vector<std::string> audience;    ///< one of them must stand in `aud`; empty: not looked at
@@ -59,9 +60,24 @@ struct JwtAuth {
     bool operator==(const JwtAuth&) const = default;
 };
 
+/// Somebody else decides: each request is asked of a URL, before it goes on.
+struct HttpAuth {
+    std::string url;  ///< http:// or https://, with a path and a query where it has them
+    /// Of the request, copied into what is asked. X-Forwarded-Method, -Uri, -Host, -Proto and -For
+    /// are always there.
+    std::vector<std::string> headers{"Authorization", "Cookie"};
+    /// Of a 2xx answer, put onto the request; the client's own of these names never pass.
+    std::vector<std::string> copy_headers;
+    std::chrono::milliseconds timeout{2000};
+    std::chrono::milliseconds cache_ttl{0};  ///< how long a 2xx is believed; 0: asked each time
+    std::optional<std::string> ca_cert;      ///< PEM, for https; empty: the system's
+
+    bool operator==(const HttpAuth&) const = default;
+};
+
 struct AuthProviderConfig {
     /// The first stands for a type that has not been given.
-    using Method = std::variant<std::monostate, BasicAuth, BearerAuth, JwtAuth>;
+    using Method = std::variant<std::monostate, BasicAuth, BearerAuth, JwtAuth, HttpAuth>;
 
     std::string id;  ///< empty: a UUID is given
     Method method;

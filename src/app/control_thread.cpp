@@ -101,6 +101,7 @@ void ControlThread::stop() {
             names_->release();
             if (api_server_ != nullptr) api_server_->stop();
             prober_->stop();
+            key_fetcher_->stop();
         });
     }
     thread_.join();
@@ -155,6 +156,7 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     if (auto loaded = load(options); !loaded) return loaded;
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     start_probing();
+    start_fetching_keys();
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
     if (options.admin_listener >= 0) {
         if (auto api = set_up_api(options); !api) return api;
@@ -260,7 +262,7 @@ void ControlThread::take_answer(const std::string& name, const net::NameAnswer& 
 void ControlThread::run() {
     ring_->timers().arm(renewal_, ring_->now() + net::tls::TicketKeys::period);
     while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 ||
-           reclaiming_ || !prober_->stopped()) {
+           reclaiming_ || !prober_->stopped() || !key_fetcher_->stopped()) {
         ring_->wait(never);
         ring_->run_ready();
         republish_changed();
@@ -272,6 +274,8 @@ void ControlThread::run() {
     api_server_.reset();
     configuration_->on_route_published({});
     prober_.reset();
+    configuration_->on_auth_provider_changed({});
+    key_fetcher_.reset();
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
 }
 
@@ -288,6 +292,17 @@ void ControlThread::start_probing() {
     for (const auto& [v_host, config] : configuration_->routes()) {
         on_route_published(config, *configuration_->published(v_host));
     }
+}
+
+void ControlThread::start_fetching_keys() {
+    key_fetcher_ = std::make_unique<control::KeyFetcher>(*ring_);
+    const auto look_after = [this](const std::string& id,
+                                   const snapshot::AuthProviderPtr& provider) {
+        key_fetcher_->look_after(id, provider);
+    };
+    configuration_->on_auth_provider_changed(look_after);
+    for (const auto& [id, provider] : configuration_->auth_providers())
+        look_after(id, provider.compiled);
 }
 
 /// Reported by a worker.

@@ -25,6 +25,7 @@
 #include "control/event_bus.hpp"
 #include "control/event_log.hpp"
 #include "control/health_prober.hpp"
+#include "control/key_fetcher.hpp"
 #include "control/names.hpp"
 #include "control/node_state.hpp"
 #include "control/store/store.hpp"
@@ -103,6 +104,7 @@ class ControlThread {
     io::Task<void> apply(const Change& change, std::promise<Result<void>>& promise);
     io::Task<void> reclaim_now_and_then();
     void start_probing();
+    void start_fetching_keys();
     void on_live_change(const snapshot::LiveChange& change);
     void on_revived(const control::Configuration::PublishedBackend& backend);
     void on_route_published(const RouteConfig& config, const snapshot::Route& route);
@@ -124,6 +126,7 @@ class ControlThread {
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<control::HealthProber> prober_;
+    std::unique_ptr<control::KeyFetcher> key_fetcher_;
     /// The vHosts of routes whose backends have died or come back in this turn: one publication
     /// each.
     std::set<std::string> changed_;

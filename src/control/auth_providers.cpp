@@ -12,6 +12,9 @@
 #include "auth/password.hpp"
 #include "auth/token_digest.hpp"
 #include "model/auth_provider.hpp"
+#include "model/host_pattern.hpp"
+#include "model/http_url.hpp"
+#include "net/tls/client_context.hpp"
 
 namespace penstock::control {
 
@@ -58,8 +61,21 @@ bool are_of_use(const auth::JwkSet& keys, const std::vector<auth::JwsAlgorithm>&
     });
 }
 
+void check_authorities(const std::optional<std::string>& pem, model::FieldErrors& errors) {
+    if (!pem) return;
+    for (const auto& fault : net::tls::ClientContext::faults_of({*pem, {}, {}})) {
+        errors.push_back({"/caCert", fault.error.message, model::FieldErrorKind::invalid,
+                          net::tls::name_of(fault.error.kind)});
+    }
+}
+
+void check_method(const HttpAuth& hook, model::FieldErrors& errors) {
+    check_authorities(hook.ca_cert, errors);
+}
+
 void check_method(JwtAuth& jwt, model::FieldErrors& errors) {
-    if (jwt.jwks.empty() && !jwt.public_keys) return;  // told of already
+    check_authorities(jwt.ca_cert, errors);
+    if (jwt.jwks.empty() && !jwt.public_keys && !jwt.jwks_url) return;  // told of already
     const auth::JwkSet keys = snapshot::keys_of(jwt, errors);
     std::vector<auth::JwsAlgorithm> allowed;
     for (std::size_t i = 0; i < jwt.algorithms.size(); ++i) {
@@ -73,7 +89,7 @@ void check_method(JwtAuth& jwt, model::FieldErrors& errors) {
                  "EdDSA and their like are"});
         }
     }
-    if (errors.empty() && !jwt.algorithms.empty() && !are_of_use(keys, allowed))
+    if (errors.empty() && !jwt.jwks_url && !jwt.algorithms.empty() && !are_of_use(keys, allowed))
         errors.push_back({"/algorithms", "none of the keys is for any of these"});
 }
 
@@ -84,6 +100,16 @@ void check_method(std::monostate&, model::FieldErrors&) {}
 model::FieldError no_auth_provider(const std::string& id, std::string_view base) {
     return {std::string(base) + "/authProvider",
             fmt::format("there is no auth provider \"{}\"", id)};
+}
+
+std::optional<std::string> name_to_look_up(const AuthProviderConfig& provider) {
+    std::optional<std::string> text;
+    if (const auto* const hook = std::get_if<HttpAuth>(&provider.method)) text = hook->url;
+    if (const auto* const jwt = std::get_if<JwtAuth>(&provider.method)) text = jwt->jwks_url;
+    if (!text) return {};
+    auto url = model::HttpUrl::parse(*text);
+    if (!url || !model::needs_lookup(url->hostname)) return {};
+    return std::move(url->hostname);
 }
 
 AuthProviderPtr check_auth_provider(model::Draft<AuthProviderConfig>& draft) {

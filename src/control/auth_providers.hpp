@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include <penstock/auth_provider.hpp>
@@ -27,6 +28,9 @@ using AuthProviders = std::map<std::string, CheckedAuthProvider, std::less<>>;  
 /// Adds what is wrong to the draft; null where anything is. Of tokens only their SHA-256 stays. The
 /// id is complete.
 AuthProviderPtr check_auth_provider(model::Draft<AuthProviderConfig>& draft);
+
+/// Of the host that it asks; empty where it asks none, or one by its address.
+std::optional<std::string> name_to_look_up(const AuthProviderConfig& provider);
 
 /// That the route whose pointer is `base` names one that there is not.
 model::FieldError no_auth_provider(const std::string& id, std::string_view base);

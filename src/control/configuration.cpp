@@ -306,6 +306,7 @@ Configuration::PublishedBackend Configuration::find(snapshot::BackendName backen
 bool Configuration::refresh_all(const std::set<std::string>& v_hosts) {
     std::vector<RouteChange> changes;
     for (const std::string& v_host : v_hosts) {
+        if (refresh_auth_provider(v_host)) continue;
         if (const RouteConfig* route = find(v_host)) changes.push_back(change_to(*route));
     }
     if (!publisher_.has_room(changes.size())) return false;

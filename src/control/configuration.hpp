@@ -160,6 +160,11 @@ class Configuration {
     /// Called with each route that has been published.
     using RoutePublished = std::function<void(const RouteConfig&, const snapshot::Route&)>;
     void on_route_published(RoutePublished callback) { route_published_ = std::move(callback); }
+    /// Called with each auth provider that is in force from now on; null: it has gone.
+    using AuthProviderChanged = std::function<void(const std::string& id, const AuthProviderPtr&)>;
+    void on_auth_provider_changed(AuthProviderChanged callback) {
+        auth_provider_changed_ = std::move(callback);
+    }
     /// A backend's address where it is published still.
     struct PublishedBackend {
         const RouteConfig* config = nullptr;  // null: it is not
@@ -214,6 +219,9 @@ class Configuration {
     void use_all(std::vector<CheckedAuthProvider> providers, Replacement& replacement) const;
     void settle_auth_providers(Replacement& replacement) const;
     void take_auth_providers(Replacement& replacement);
+    void use_name_of(const std::string& id);
+    void refresh_addresses_of(const std::string& id);
+    bool refresh_auth_provider(const std::string& user);
     void add_events_of(std::span<const CertificateChange> changes,
                        std::vector<Event>& events) const;
     Outcome replace(Replacement replacement, Reason reason);
@@ -253,6 +261,7 @@ class Configuration {
     std::uint64_t last_revision_ = 0;
     RoutePublished route_published_;
     mutable LogLimit own_backend_warning_{std::chrono::seconds(10)};
+    AuthProviderChanged auth_provider_changed_;
 };
 
 }  // namespace penstock::control

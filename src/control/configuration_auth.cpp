@@ -8,6 +8,15 @@
 
 namespace penstock::control {
 
+namespace {
+
+/// As what Names knows an auth provider, beside vHosts, which have no colon.
+std::string user_of_names(const std::string& id) {
+    return "auth-provider:" + id;
+}
+
+}  // namespace
+
 Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider provider, Order order) {
     const std::string id = provider.config.id;
     if (program_providers_.contains(id)) {
@@ -17,6 +26,8 @@ Configuration::Outcome Configuration::put_auth_provider(CheckedAuthProvider prov
             {{"/id", "is a provider of the embedding program", model::FieldErrorKind::conflict}}}};
     }
     if (order.mode == Mode::check) return std::uint64_t{0};
+    const auto name = name_to_look_up(provider.config);
+    if (name && order.mode == Mode::apply && !names_.knows(*name)) return later({*name});
     Replacement replacement;
     replacement.auth_providers[id] = std::move(provider);
     return replace(std::move(replacement), {"the auth provider " + id, std::move(order.by)});
@@ -136,11 +147,38 @@ void Configuration::settle_auth_providers(Replacement& replacement) const {
 /// They have been stored.
 void Configuration::take_auth_providers(Replacement& replacement) {
     for (auto& [id, provider] : replacement.auth_providers) {
-        if (provider)
+        if (provider) {
             auth_providers_[id] = std::move(*provider);
-        else
+            use_name_of(id);
+        } else {
             auth_providers_.erase(id);
+            names_.use(user_of_names(id), {});
+        }
+        if (auth_provider_changed_) auth_provider_changed_(id, find_auth_provider(id));
     }
+}
+
+/// From now on the provider's host is looked up, where it asks one by its name.
+void Configuration::use_name_of(const std::string& id) {
+    const auto name = name_to_look_up(auth_providers_.at(id).config);
+    names_.use(user_of_names(id), name ? std::set{*name} : std::set<std::string>());
+    if (name) refresh_addresses_of(id);
+}
+
+/// Its name has been resolved, or resolved anew: no route is published for that.
+void Configuration::refresh_addresses_of(const std::string& id) {
+    const auto* const target = auth_providers_.at(id).compiled->target();
+    if (target != nullptr) target->addresses->set(names_.addresses(target->hostname, target->port));
+}
+
+/// True where what Names calls by this is a provider, which has been told.
+bool Configuration::refresh_auth_provider(const std::string& user) {
+    for (const auto& [id, provider] : auth_providers_) {
+        if (user_of_names(id) != user) continue;
+        refresh_addresses_of(id);
+        return true;
+    }
+    return false;
 }
 
 Result<void, Refusal> Configuration::load_auth_providers() {
@@ -157,6 +195,7 @@ Result<void, Refusal> Configuration::load_auth_providers() {
                 std::move(draft.errors));
         }
         auth_providers_[row.id] = {std::move(draft.value), std::move(compiled)};
+        use_name_of(row.id);
     }
     return {};
 }

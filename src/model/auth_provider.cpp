@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "model/field_names.hpp"
 #include "model/findings.hpp"
+#include "model/http_url.hpp"
 #include "model/json_reader.hpp"
 #include "model/jwks_text.hpp"
 #include "model/range_check.hpp"
@@ -116,12 +118,26 @@ void check_text(const std::optional<std::string>& text, std::string_view at, Fin
     if (text && text->empty()) findings.add(at, "must not be empty");
 }
 
+/// And of an authority that is for nothing else.
+void check_url(const std::optional<std::string>& text,
+               const std::optional<std::string>& authorities, std::string_view at,
+               Findings& findings) {
+    const auto url = HttpUrl::parse(text.value_or("http://none"));
+    if (!url)
+        findings.add(at, url.error().message);
+    else if (authorities && !url->is_secure)
+        findings.add("/caCert", "is for https alone");
+}
+
 void check_method(const JwtAuth& jwt, Findings& findings) {
     check_realm(jwt.realm, findings);
-    if (jwt.jwks_url) findings.add("/jwksUrl", "not supported yet", FieldErrorKind::unsupported);
-    if (jwt.jwks.empty() && !jwt.public_keys && !jwt.jwks_url)
-        findings.add("/jwks", "required, or publicKeys: what tokens are signed with");
-    if (!jwt.jwks.empty() && jwt.public_keys) findings.add("/publicKeys", "either this or jwks");
+    const int given =
+        (jwt.jwks.empty() ? 0 : 1) + (jwt.public_keys ? 1 : 0) + (jwt.jwks_url ? 1 : 0);
+    if (given == 0)
+        findings.add("/jwks", "required, or publicKeys or jwksUrl: what tokens are signed with");
+    if (given > 1)
+        findings.add(jwt.jwks_url ? "/jwksUrl" : "/publicKeys", "jwks, publicKeys or jwksUrl: one");
+    check_url(jwt.jwks_url, jwt.ca_cert, "/jwksUrl", findings);
     check_text(jwt.public_keys, "/publicKeys", findings);
     check_text(jwt.issuer, "/issuer", findings);
     if (jwt.audience.size() > most_audiences)
@@ -130,6 +146,37 @@ void check_method(const JwtAuth& jwt, Findings& findings) {
         if (jwt.audience[i].empty())
             findings.add(child_pointer("/audience", i), "must not be empty");
     }
+}
+
+/// Field names that a hook is asked with, or answers with; each once.
+void check_names(const std::vector<std::string>& names, std::string_view at, MessageKind kind,
+                 Findings& findings) {
+    if (names.size() > most_hook_fields)
+        return findings.add(at, fmt::format("more than {}", most_hook_fields));
+    std::unordered_set<std::string> seen;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string pointer = child_pointer(at, i);
+        const std::string name = to_lower(names[i]);
+        const auto why = why_reserved(name, kind, false);
+        if (!is_token(name))
+            findings.add(pointer, "must be the name of a field");
+        else if (!why.empty())
+            findings.add(pointer, std::string(why));
+        else if (name == "host" || name.starts_with("x-forwarded-") || name == "x-real-ip" ||
+                 name == "x-request-id")
+            findings.add(pointer, "the proxy writes this field itself");
+        else if (!seen.insert(name).second)
+            findings.conflict(pointer, "stands here twice");
+    }
+}
+
+void check_method(const HttpAuth& hook, Findings& findings) {
+    if (hook.url.empty())
+        findings.add("/url", "required: whom to ask");
+    else
+        check_url(hook.url, hook.ca_cert, "/url", findings);
+    check_names(hook.headers, "/headers", MessageKind::request, findings);
+    check_names(hook.copy_headers, "/copyHeaders", MessageKind::request, findings);
 }
 
 /// For each item without a secret, the one of the same name before: `give(item, same)`.
@@ -160,6 +207,8 @@ void inherit(BearerAuth& bearer, const BearerAuth& before) {
 void inherit(JwtAuth& jwt, const JwtAuth& before) {
     if (!jwt.jwks.empty()) jwt.jwks = with_secrets_of(jwt.jwks, before.jwks);
 }
+
+void inherit(const HttpAuth&, const HttpAuth&) {}
 
 void inherit(std::monostate, std::monostate) {}
 

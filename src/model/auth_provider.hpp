@@ -19,6 +19,7 @@ inline constexpr std::size_t most_users = 10'000;  ///< or tokens, of one provid
 inline constexpr std::size_t longest_user_name = 255;
 inline constexpr std::size_t longest_realm = 255;
 inline constexpr std::size_t most_audiences = 100;
+inline constexpr std::size_t most_hook_fields = 64;
 
 /// Unknown and duplicate fields and wrong types are errors of the draft; meaning is not looked at
 /// yet.

@@ -44,6 +44,7 @@ void visit_fields(Either<JwtAuth> auto& jwt, auto&& visit) {
     visit.jwks("jwks", jwt.jwks,
                About{"JWK Set (RFC 7517); the k of symmetric keys is write-only."});
     visit("jwksUrl", jwt.jwks_url, About{"Where a JWK Set is fetched."});
+    visit("caCert", jwt.ca_cert, About{"PEM of whom to trust for jwksUrl."});
     visit("publicKeys", jwt.public_keys, About{"PEM: public keys or certificates."});
     visit("issuer", jwt.issuer, About{"What iss must be."});
     visit("audience", jwt.audience, About{"One of these must be in aud."});
@@ -52,6 +53,20 @@ void visit_fields(Either<JwtAuth> auto& jwt, auto&& visit) {
           About{.what = "How far clocks may differ.",
                 .most = longest_leeway.count(),
                 .may_be_zero = true});
+}
+
+void visit_fields(Either<HttpAuth> auto& hook, auto&& visit) {
+    visit("url", hook.url, About{.what = "What is asked, by GET.", .required = true});
+    visit("headers", hook.headers, About{"Request fields that it is sent."});
+    visit("copyHeaders", hook.copy_headers,
+          About{"Fields of its answer that the request is given."});
+    visit("timeout", hook.timeout,
+          About{.what = "For its whole answer.", .most = longest_hook_timeout.count()});
+    visit("cacheTtl", hook.cache_ttl,
+          About{.what = "How long its consent is good for.",
+                .most = longest_cache_ttl.count(),
+                .may_be_zero = true});
+    visit("caCert", hook.ca_cert, About{"PEM of whom to trust for an https URL."});
 }
 
 void visit_fields(Either<AuthProviderConfig> auto& provider, auto&& visit) {
@@ -73,13 +88,11 @@ struct AuthType {
 };
 
 /// By their place in AuthProviderConfig::Method, from its second on.
-inline const std::array<AuthType, 3> auth_types{{
+inline const std::array<AuthType, 4> auth_types{{
     {"basic", BasicAuth{}},
     {"bearer", BearerAuth{}},
     {"jwt", JwtAuth{}},
+    {"http", HttpAuth{}},
 }};
-
-/// In the contract, not in this build.
-inline constexpr std::array<std::string_view, 1> auth_types_to_come{"http"};
 
 }  // namespace penstock::model

@@ -116,10 +116,7 @@ void read(element value, const Place& place, AuthProviderConfig::Method& out) {
         choices += choices.empty() ? "" : ", ";
         choices += type.name;
     }
-    const bool is_to_come = std::find(auth_types_to_come.begin(), auth_types_to_come.end(), text) !=
-                            auth_types_to_come.end();
-    if (!is_to_come) return place.refuse(fmt::format("must be one of {}", choices));
-    place.errors.push_back({place.pointer, "not supported yet", FieldErrorKind::unsupported});
+    place.refuse(fmt::format("must be one of {}", choices));
 }
 
 using FieldValues = std::map<std::string, std::optional<std::string>>;

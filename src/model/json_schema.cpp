@@ -92,7 +92,7 @@ void describe(const Property& property, milliseconds value, bool nullable) {
     property.object.key("pattern") += R"("^[0-9]+(ms|s|m|h)$")";
     property.object.key("x-minimum") += fmt::format("\"{}\"", format_duration(least));
     property.object.key("x-maximum") += fmt::format("\"{}\"", format_duration(most));
-    if (value > milliseconds(0))  // that of an optional one is null
+    if (value >= least)  // that of an optional one is null
         write_default(property, fmt::format("\"{}\"", format_duration(value)));
 }
 

@@ -25,6 +25,9 @@ inline constexpr std::uint32_t most_fails = 1'000;
 inline constexpr std::chrono::milliseconds shortest_recheck{100};
 /// Between the clock that dated a token and ours.
 inline constexpr std::chrono::milliseconds longest_leeway = std::chrono::hours(1);
+/// Of an auth hook.
+inline constexpr std::chrono::milliseconds longest_hook_timeout{60'000};
+inline constexpr std::chrono::milliseconds longest_cache_ttl{3'600'000};
 /// Requests are counted by the second, for a minute.
 inline constexpr std::chrono::milliseconds shortest_circuit_window{1'000};
 inline constexpr std::chrono::milliseconds longest_circuit_window{60'000};

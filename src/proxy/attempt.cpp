@@ -185,7 +185,7 @@ void Attempt::finish(bool keep_alive) noexcept {
     UpstreamConnection* connection = std::exchange(connection_, nullptr);
     // What follows a response has no request that it could answer.
     if (keep_alive && is_shareable() && !serial_->has_leftover()) {
-        pool_.give_back(connection, route_);
+        pool_.give_back(connection, route_.pool_size, route_.pool_idle);
     } else {
         pool_.close(connection);
     }

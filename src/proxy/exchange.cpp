@@ -174,7 +174,8 @@ io::Task<void> Exchange::reach_backend() {
                          .route = *route_,
                          .identity = identity_,
                          .upgrade = upgrade_,
-                         .scheme = is_secured() ? "https" : "http"});
+                         .scheme = is_secured() ? "https" : "http",
+                         .granted = hook_.get()});
     if (head.overflowed()) {
         fail(refusal(Status::request_header_fields_too_large,
                      "the head is too large to be forwarded"));
@@ -297,7 +298,7 @@ io::Task<void> Exchange::refuse(const OwnResponse& response) {
                         .edits = route_ != nullptr ? &route_->response_edits : nullptr,
                         .identity = &identity_});
     response_started_ = true;
-    status_ = static_cast<std::uint16_t>(http::code(response.status));
+    status_ = static_cast<std::uint16_t>(response.code());
     const std::size_t head_size = out.bytes().find("\r\n\r\n") + 4;
     const http::Outgoing sent{.head = out.bytes().substr(0, head_size),
                               .data = out.bytes().substr(head_size),

@@ -111,7 +111,8 @@ class Exchange final : http::DownstreamWatcher, SourceObserver, GuardObserver {
     const snapshot::Route* route_ = nullptr;
     std::string_view upgrade_;  // what the backend is asked to switch to
 
-    Guard* guard_ = nullptr;  // while it is asked
+    Guard* guard_ = nullptr;                  // while it is asked
+    std::shared_ptr<const HookAnswer> hook_;  // what it has been told
     Admission admission_;
     Retries retries_;
     std::optional<Attempt> attempt_;  // the present one, or the last

@@ -10,10 +10,12 @@ namespace penstock::proxy {
 
 /// Before anything else that costs: neither the queue nor a backend hears of who may not pass.
 io::Task<bool> Exchange::pass_guard() {
-    Guard guard(worker_, *route_, request_, identity_, *this);
+    const GuardedClient client{identity_, is_secured() ? "https" : "http"};
+    Guard guard(worker_, *route_, request_, client, *this);
     guard_ = &guard;
     const Verdict verdict = co_await guard.check();
     guard_ = nullptr;
+    hook_ = verdict.hook;
     if (abort_error_ == ETIMEDOUT) {
         fail(response_to_route_timeout());
     } else if (!verdict.passes) {

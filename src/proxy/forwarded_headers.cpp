@@ -1,5 +1,7 @@
 #include "proxy/forwarded_headers.hpp"
 
+#include <variant>
+
 #include "base/bytes.hpp"
 
 namespace penstock::proxy {
@@ -84,15 +86,19 @@ void write_via(HeadBuffer& out, unsigned major_version, unsigned minor_version,
     out.append("\r\n");
 }
 
-void write_request_line(HeadBuffer& out, const http::RequestHead& request) {
-    out.append(request.method_text);
-    out.append(" ");
+void write_path(HeadBuffer& out, const http::RequestHead& request) {
     if (request.path.empty()) {
         out.append(request.method == http::Method::options ? "*" : "/");  // RFC 9112 section 3.2.4
     } else if (request.path.front() == '?') {
         out.append("/");
     }
     out.append(request.path);
+}
+
+void write_request_line(HeadBuffer& out, const http::RequestHead& request) {
+    out.append(request.method_text);
+    out.append(" ");
+    write_path(out, request);
     out.append(" HTTP/1.1\r\n");
 }
 
@@ -126,6 +132,21 @@ void write_client_connection(HeadBuffer& out, const http::ResponseHead& response
 
 bool forwards_credentials(const snapshot::Route& route) noexcept {
     return route.auth != nullptr && route.auth->forward_credentials;
+}
+
+/// What a hook says of a client, a client does not say of itself.
+void drop_granted(http::FieldList& fields, const snapshot::Route& route) noexcept {
+    if (route.auth == nullptr) return;
+    if (const auto* hook = std::get_if<snapshot::HttpHook>(&route.auth->method))
+        drop_edited(fields, hook->taken);
+}
+
+void write_granted(HeadBuffer& out, const HookAnswer* granted, const FieldEdits& edits) {
+    if (granted == nullptr) return;
+    for (const HookAnswer::Field& field : granted->fields) {
+        if (!edits.covers(http::field_id(field.name), field.name))
+            out.append_field(field.name, field.value);
+    }
 }
 
 /// Marks what a line of ours stands for, and what ends here.
@@ -200,6 +221,7 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     const auto forwards_left = max_forwards(request);
     drop_replaced(request, context.route, absolute_form, forwards_left.has_value());
     if (!edits.empty()) drop_edited(request.fields, edits);
+    drop_granted(request.fields, context.route);
     write_request_line(out, request);
     write_host(out, request, context, absolute_form);
     http::h1::write_kept_fields(out, request.fields, request.bytes.data() + request.bytes.size());
@@ -212,10 +234,41 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     }
     write_connection(out, request, context.upgrade);
     write_origin_of_request(out, request, context);
+    write_granted(out, context.granted, edits);
     write_via(out, request.major_version, request.minor_version, context.settings.node_name);
     for (const auto& edit : edits.edits()) {
         if (edit.id != FieldId::host) write_edit(out, edits, edit, context.identity);
     }
+    out.append("\r\n");
+}
+
+void write_hook_head(HeadBuffer& out, const http::RequestHead& request,
+                     const HookRequestContext& context) {
+    const Peer& peer = context.identity.peer();
+    const std::string_view proto = believed(request, peer, FieldId::x_forwarded_proto);
+    const std::string_view host = believed(request, peer, FieldId::x_forwarded_host);
+    out.append("GET ");
+    out.append(context.hook.target.path);
+    out.append(" HTTP/1.1\r\n");
+    out.append_field("Host", context.hook.target.authority);
+    out.append_field("X-Forwarded-Method", request.method_text);
+    out.append("X-Forwarded-Uri: ");
+    write_path(out, request);
+    out.append("\r\n");
+    out.append_field("X-Forwarded-Host", host.empty() ? request.authority : host);
+    out.append_field("X-Forwarded-Proto", proto.empty() ? context.scheme : proto);
+    write_forwarded_for(out, request, peer);
+    for (const std::string& name : context.hook.headers) {
+        const FieldId id = http::field_id(name);
+        for (const auto& entry : request.fields) {
+            // What Connection takes away, the backend does not get either.
+            if (entry.id == id && !entry.dropped &&
+                equals_ignoring_case(request.fields.name(entry), name))
+                out.append_field(name, request.fields.value(entry));
+        }
+    }
+    // A hook that is a guarded route of ours would be asked about itself, and again.
+    write_via(out, request.major_version, request.minor_version, context.node_name);
     out.append("\r\n");
 }
 

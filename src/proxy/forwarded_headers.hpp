@@ -9,6 +9,7 @@
 
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
+#include "proxy/hook_answer.hpp"
 #include "proxy/request_identity.hpp"
 #include "proxy/settings.hpp"
 #include "snapshot/route.hpp"
@@ -29,13 +30,25 @@ struct RequestContext {
     const Settings& settings;
     const snapshot::Route& route;
     RequestIdentity& identity;
-    std::string_view upgrade;          // from allowed_upgrade()
-    std::string_view scheme = "http";  // that the client has used
+    std::string_view upgrade;             // from allowed_upgrade()
+    std::string_view scheme = "http";     // that the client has used
+    const HookAnswer* granted = nullptr;  // with fields for the backend; null: no hook was asked
 };
 
 /// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
 void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request,
                          const RequestContext& context);
+
+struct HookRequestContext {
+    const snapshot::HttpHook& hook;
+    RequestIdentity& identity;
+    std::string_view scheme;
+    std::string_view node_name;
+};
+
+/// Writes the head of what a hook is asked about a request.
+void write_hook_head(http::h1::HeadBuffer& out, const http::RequestHead& request,
+                     const HookRequestContext& context);
 
 struct ResponseContext {
     const Settings& settings;

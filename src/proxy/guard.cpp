@@ -14,7 +14,8 @@ using http::FieldId;
 using http::Status;
 
 /// In the order of AuthProvider::Method, which indexes it.
-constexpr std::array methods{&guards::basic, &guards::bearer, &guards::jwt, &guards::callback};
+constexpr std::array methods{&guards::basic, &guards::bearer, &guards::jwt, &guards::http,
+                             &guards::callback};
 static_assert(methods.size() == std::variant_size_v<snapshot::AuthProvider::Method>);
 
 io::Task<Verdict> say(const Verdict& verdict) {

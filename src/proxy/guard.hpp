@@ -6,10 +6,12 @@
 // type, and their table in guard.cpp.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "http/message.hpp"
 #include "io/task.hpp"
+#include "proxy/hook_answer.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/request_identity.hpp"
 #include "snapshot/route.hpp"
@@ -22,6 +24,14 @@ class Worker;
 struct Verdict {
     bool passes = false;
     OwnResponse answer{};
+    /// Of a hook: what it puts onto the request, or what the client is answered.
+    std::shared_ptr<const HookAnswer> hook{};
+};
+
+/// Whose request it is.
+struct GuardedClient {
+    RequestIdentity& identity;
+    std::string_view scheme;  // that it has used
 };
 
 /// What a guard waits for.
@@ -67,12 +77,8 @@ class Guard {
 
     /// All of them outlive it; the route is guarded.
     Guard(Worker& worker, const snapshot::Route& route, const http::RequestHead& request,
-          RequestIdentity& identity, GuardObserver& observer) noexcept
-        : worker_(worker),
-          route_(route),
-          request_(request),
-          identity_(identity),
-          observer_(observer) {}
+          const GuardedClient& client, GuardObserver& observer) noexcept
+        : worker_(worker), route_(route), request_(request), client_(client), observer_(observer) {}
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
@@ -89,7 +95,8 @@ class Guard {
     Worker& worker() const noexcept { return worker_; }
     const snapshot::AuthProviderPtr& provider() const noexcept { return route_.auth; }
     const http::RequestHead& request() const noexcept { return request_; }
-    RequestIdentity& identity() const noexcept { return identity_; }
+    const GuardedClient& client() const noexcept { return client_; }
+    RequestIdentity& identity() const noexcept { return client_.identity; }
     /// Of Authorization, what follows the scheme, given in lower case; empty where there is no such
     /// field, or it is of another.
     std::string_view credentials(std::string_view scheme) const noexcept;
@@ -108,7 +115,7 @@ class Guard {
     Worker& worker_;
     const snapshot::Route& route_;
     const http::RequestHead& request_;
-    RequestIdentity& identity_;
+    const GuardedClient client_;
     GuardObserver& observer_;
     GuardWait* wait_ = nullptr;
 };

@@ -160,10 +160,41 @@ void write_edits(http::h1::HeadBuffer& out, const OwnResponseContext& context) {
     }
 }
 
+void write_connection(http::h1::HeadBuffer& out, const OwnResponseContext& context) {
+    if (!context.keep_alive)
+        out.append("Connection: close\r\n");
+    else if (context.client_is_1_0)
+        out.append("Connection: keep-alive\r\n");
+}
+
+/// Of a hook: its fields instead of ours, then what the route says.
+void write_hook_answer(http::h1::HeadBuffer& out, const HookAnswer& answer,
+                       const OwnResponseContext& context) {
+    const auto status = static_cast<http::Status>(answer.status);
+    http::h1::write_status_line(out, answer.status, http::reason_phrase(status));
+    out.append_field("Date", context.date);
+    for (const HookAnswer::Field& field : answer.fields) {
+        if (!is_edited(context, field.name)) out.append_field(field.name, field.value);
+    }
+    if (context.strict_transport && !is_edited(context, "Strict-Transport-Security"))
+        out.append(strict_transport_line);
+    write_edits(out, context);
+    write_connection(out, context);
+    const bool may_have_body = status != Status::no_content && answer.status != 304;
+    if (may_have_body) {
+        out.append("Content-Length: ");
+        out.append_number(answer.body.size());
+        out.append("\r\n");
+    }
+    out.append("\r\n");
+    if (may_have_body && !context.without_body) out.append(answer.body);
+}
+
 }  // namespace
 
 void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
                         const OwnResponseContext& context) {
+    if (response.hook != nullptr) return write_hook_answer(out, *response.hook, context);
     const std::string_view phrase = http::reason_phrase(response.status);
     http::h1::write_status_line(out, http::code(response.status), phrase);
     out.append_field("Date", context.date);
@@ -184,10 +215,7 @@ void write_own_response(http::h1::HeadBuffer& out, const OwnResponse& response,
     if (context.strict_transport && !is_edited(context, "Strict-Transport-Security"))
         out.append(strict_transport_line);
     write_edits(out, context);
-    if (!context.keep_alive)
-        out.append("Connection: close\r\n");
-    else if (context.client_is_1_0)
-        out.append("Connection: keep-alive\r\n");
+    write_connection(out, context);
     const bool has_reason = !response.reason.empty();
     const std::size_t length = phrase.size() + 5 + (has_reason ? response.reason.size() + 2 : 0);
     const bool may_have_body = response.status != Status::no_content;

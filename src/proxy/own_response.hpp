@@ -7,6 +7,7 @@
 #include "http/h1/writer.hpp"
 #include "http/message.hpp"
 #include "net/tls/session.hpp"
+#include "proxy/hook_answer.hpp"
 #include "proxy/request_identity.hpp"
 #include "snapshot/field_edits.hpp"
 
@@ -18,6 +19,11 @@ struct OwnResponse {
     std::string_view reason;       // for the body, one line
     std::string_view extra_field;  // a whole "Name: value CRLF", or empty
     std::string_view details{};    // for Proxy-Status; a literal or OpenSSL's words, or empty
+    /// Not null: it is not ours but a hook's, status, fields and body; lives as long as the
+    /// exchange.
+    const HookAnswer* hook = nullptr;
+
+    unsigned code() const noexcept { return hook != nullptr ? hook->status : http::code(status); }
 };
 
 /// Why TLS with a backend failed.

@@ -33,10 +33,10 @@ UpstreamConnection* UpstreamPool::add(io::Socket& socket) {
         UpstreamConnection(socket, *this);
 }
 
-void UpstreamPool::give_back(UpstreamConnection* connection,
-                             const snapshot::Route& route) noexcept {
+void UpstreamPool::give_back(UpstreamConnection* connection, std::uint32_t most,
+                             Duration idle) noexcept {
     net::Stream& stream = connection->stream();
-    if (idle_count_ >= route.pool_size || !stream.is_quiet() || stream.is_interrupted()) {
+    if (idle_count_ >= most || !stream.is_quiet() || stream.is_interrupted()) {
         close(connection);
         return;
     }
@@ -44,7 +44,7 @@ void UpstreamPool::give_back(UpstreamConnection* connection,
     stream.watch(connection);
     idle_.push_back(*connection);
     ++idle_count_;
-    idle_limit_ = route.pool_idle;
+    idle_limit_ = idle;
     if (!timer_.is_armed()) ring_.timers().arm(timer_, ring_.now() + idle_limit_);
     // Last: an end that has come meanwhile closes the connection here and now.
     stream.expect_input();

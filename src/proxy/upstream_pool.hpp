@@ -52,8 +52,8 @@ class UpstreamPool {
     UpstreamConnection* lease() noexcept;
     /// A connection on a new socket, leased.
     UpstreamConnection* add(io::Socket& socket);
-    /// Keeps it for later under the route's limits.
-    void give_back(UpstreamConnection* connection, const snapshot::Route& route) noexcept;
+    /// Keeps it for later, where that makes no more than `most` idle ones.
+    void give_back(UpstreamConnection* connection, std::uint32_t most, Duration idle) noexcept;
     /// Ends a leased or idle connection.
     void close(UpstreamConnection* connection) noexcept;
 

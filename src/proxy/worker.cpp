@@ -97,6 +97,7 @@ Result<void> Worker::set_up() {
     if (!ring) return Failure{ring.error()};
     ring_ = std::move(*ring);
     upstream_pools_ = std::make_unique<UpstreamPools>(*ring_);
+    hook_calls_ = std::make_unique<HookCalls>(*ring_);
     password_checks_ = std::make_unique<PasswordChecks>(*ring_, options_.auth_threads);
     callback_questions_ = std::make_unique<CallbackQuestions>(*ring_, options_.auth_threads);
     const auto& listeners = options_.listeners;
@@ -150,6 +151,7 @@ void Worker::run() {
     snapshots_->sleep();
     leave_backends();
     await_password_checks();
+    leave_hooks();
     ring_->timers().disarm(quiet_timer_);
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
     listeners_.clear();
@@ -171,6 +173,14 @@ void Worker::leave_backends() {
 /// Nobody waits for them; but they come back to this loop.
 void Worker::await_password_checks() {
     while (!password_checks_->is_idle()) {
+        ring_->wait(never);
+        ring_->run_ready();
+    }
+}
+
+void Worker::leave_hooks() {
+    hook_calls_->end();
+    while (!hook_calls_->is_idle()) {
         ring_->wait(never);
         ring_->run_ready();
     }

@@ -25,6 +25,7 @@
 #include "proxy/callback_questions.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/connection_limits.hpp"
+#include "proxy/hook_calls.hpp"
 #include "proxy/password_checks.hpp"
 #include "proxy/request_events.hpp"
 #include "proxy/settings.hpp"
@@ -81,6 +82,7 @@ class Worker final : net::tls::CertificateSource {
     snapshot::Reader& snapshots() noexcept { return *snapshots_; }
     UpstreamPools& upstream_pools() noexcept { return *upstream_pools_; }
     PasswordChecks& password_checks() noexcept { return *password_checks_; }
+    HookCalls& hook_calls() noexcept { return *hook_calls_; }
     /// Of tokens that take long to verify.
     VerdictCache& known_tokens() noexcept { return known_tokens_; }
     CallbackQuestions& callback_questions() noexcept { return *callback_questions_; }
@@ -105,6 +107,7 @@ class Worker final : net::tls::CertificateSource {
     void turn();
     void leave_backends();
     void await_password_checks();
+    void leave_hooks();
     Result<void> set_up();
     io::Task<void> accept_from(io::Listener& listener, bool is_tls);
     io::Task<void> serve(int fd, bool is_tls);
@@ -124,6 +127,7 @@ class Worker final : net::tls::CertificateSource {
     snapshot::Reader* snapshots_ = nullptr;
     std::unique_ptr<UpstreamPools> upstream_pools_;
     std::unique_ptr<PasswordChecks> password_checks_;
+    std::unique_ptr<HookCalls> hook_calls_;
     std::unique_ptr<CallbackQuestions> callback_questions_;
     VerdictCache known_tokens_;
     std::unique_ptr<net::tls::ServerContext> tls_;  // where it listens for TLS

@@ -1,6 +1,8 @@
 #include "snapshot/auth_provider.hpp"
 
 #include <atomic>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "auth/password.hpp"
@@ -67,14 +69,31 @@ AuthProvider::Method compile_method(const JwtAuth& jwt, AuthProvider& provider) 
     challenge_bearer(jwt.realm, provider);
     model::FieldErrors errors;
     JwtVerification verification{
-        .keys = keys_of(jwt, errors), .rules = rules_of(jwt), .challenges = {}};
+        .keys = keys_of(jwt, errors), .remote = {}, .rules = rules_of(jwt), .challenges = {}};
     PENSTOCK_ASSERT(errors.empty());
+    if (jwt.jwks_url) {
+        verification.remote = std::make_shared<RemoteKeys>();
+        verification.remote->target = HttpTarget::of(*jwt.jwks_url, jwt.ca_cert);
+    }
     for (std::size_t i = 0; i < jwt_faults; ++i) {
         std::string more = ", error=\"invalid_token\", error_description=";
         more += quoted_string(auth::text_of(static_cast<auth::JwtFault>(i)));
         verification.challenges[i] = challenge_line("Bearer", jwt.realm, more);
     }
     return verification;
+}
+
+AuthProvider::Method compile_method(const HttpAuth& config, AuthProvider&) {
+    HttpHook hook;
+    hook.target = HttpTarget::of(config.url, config.ca_cert);
+    hook.headers = config.headers;
+    hook.copy_headers = config.copy_headers;
+    std::map<std::string, std::optional<std::string>> taken;
+    for (const std::string& name : config.copy_headers) taken[name] = std::nullopt;
+    hook.taken = FieldEdits(taken, "");
+    hook.timeout = config.timeout;
+    hook.cache_ttl = config.cache_ttl;
+    return hook;
 }
 
 AuthProvider::Method compile_method(const std::monostate&, AuthProvider&) {
@@ -96,6 +115,7 @@ auth::TokenDigest fingerprint_of(const AuthProviderConfig& config) {
 }  // namespace
 
 auth::JwkSet keys_of(const JwtAuth& jwt, model::FieldErrors& errors) {
+    if (jwt.jwks_url) return {};
     if (jwt.public_keys) return auth::read_pem_keys(*jwt.public_keys, "/publicKeys", errors);
     model::FieldErrors found;
     auth::JwkSet keys = auth::parse_jwk_set(jwt.jwks, auth::JwkSource::configured, found);
@@ -126,6 +146,13 @@ BearerTokens::BearerTokens(const std::vector<BearerToken>& tokens) {
         PENSTOCK_ASSERT(digest.has_value());
         digests_.insert(*digest);
     }
+}
+
+const HttpTarget* AuthProvider::target() const noexcept {
+    if (const auto* hook = std::get_if<HttpHook>(&method)) return &hook->target;
+    if (const auto* jwt = std::get_if<JwtVerification>(&method))
+        return jwt->remote == nullptr ? nullptr : &jwt->remote->target;
+    return nullptr;
 }
 
 AuthProviderPtr compile(AuthCallback callback) {

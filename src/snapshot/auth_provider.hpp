@@ -19,7 +19,11 @@
 
 #include "auth/jwk_set.hpp"
 #include "auth/jwt.hpp"
+#include "auth/live_keys.hpp"
 #include "auth/token_digest.hpp"
+#include "base/clock.hpp"
+#include "snapshot/field_edits.hpp"
+#include "snapshot/http_target.hpp"
 
 namespace penstock::snapshot {
 
@@ -62,16 +66,33 @@ class BearerTokens {
 inline constexpr std::size_t jwt_faults =
     static_cast<std::size_t>(auth::JwtFault::audience_wrong) + 1;
 
+/// Keys of a `jwt` provider that are fetched: the control thread's to fetch, any thread's to use.
+struct RemoteKeys {
+    HttpTarget target;
+    auth::LiveKeys keys;
+};
+
 /// Of a `jwt` provider.
 struct JwtVerification {
     auth::JwkSet keys;
+    std::shared_ptr<RemoteKeys> remote;  // null: `keys` are all there are
     auth::JwtRules rules;
     /// The challenge to whoever has shown a token with that fault.
     std::array<std::string, jwt_faults> challenges;
 };
 
+/// Of an `http` provider.
+struct HttpHook {
+    HttpTarget target;
+    std::vector<std::string> headers;       // of the request, that it is asked with
+    std::vector<std::string> copy_headers;  // of its answer, for the backend
+    FieldEdits taken;                       // `copy_headers`, as what a client may not send
+    Duration timeout{};
+    Duration cache_ttl{};
+};
+
 struct AuthProvider {
-    using Method = std::variant<BasicUsers, BearerTokens, JwtVerification, AuthCallback>;
+    using Method = std::variant<BasicUsers, BearerTokens, JwtVerification, HttpHook, AuthCallback>;
 
     std::string id;
     /// No other that this process has made has it: what was found out under one is not good for
@@ -85,6 +106,9 @@ struct AuthProvider {
     std::string challenge;
     std::string second_challenge;
     Method method;
+
+    /// Whom it asks over HTTP; null where it asks nobody.
+    const HttpTarget* target() const noexcept;
 };
 
 using AuthProviderPtr = std::shared_ptr<const AuthProvider>;

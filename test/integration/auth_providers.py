@@ -63,7 +63,7 @@ def listed(t):
 
 @cases([
     ("no type", {}, ["/type"]), ("an unknown type", {"type": "digest"}, ["/type"]),
-    ("http, not built yet", {"type": "http", "url": "http://a"}, ["/type"]),
+    ("http without a host", {"type": "http", "url": "http:///a"}, ["/url"]),
     ("another type's field", {"type": "basic", "tokens": []}, ["/tokens"]),
     ("MD5 and SHA-1", {"type": "basic", "users": [{"name": name, "hash": hash} for name, hash in BROKEN.items()]},
      ["/users/0/hash", "/users/1/hash"]),

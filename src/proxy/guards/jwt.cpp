@@ -16,6 +16,11 @@ namespace {
 /// Good tokens are verified anew after this, at the latest.
 constexpr std::chrono::milliseconds good_for{60'000};
 
+/// It may be of a key that is newer than ours.
+bool wants_newer_keys(auth::JwtFault fault) noexcept {
+    return fault == auth::JwtFault::key_unknown || fault == auth::JwtFault::no_key_fits;
+}
+
 }  // namespace
 
 io::Task<Verdict> jwt(Guard& guard) {
@@ -35,8 +40,13 @@ io::Task<Verdict> jwt(Guard& guard) {
 
     const std::chrono::milliseconds unix_now(unix_milliseconds());
     const std::int64_t second = unix_now.count() / 1'000;
-    const auto claims = auth::verify_jwt(token, verification.keys, verification.rules, second);
+    const auto fetched = verification.remote ? verification.remote->keys.get() : nullptr;
+    if (verification.remote && fetched == nullptr)
+        co_return Guard::unavailable("the keys of tokens have not been fetched yet");
+    const auth::JwkSet& keys = fetched ? *fetched : verification.keys;
+    const auto claims = auth::verify_jwt(token, keys, verification.rules, second);
     if (!claims) {
+        if (fetched && wants_newer_keys(claims.error())) verification.remote->keys.wish_for_newer();
         const auto fault = static_cast<std::size_t>(claims.error());
         co_return Guard::refuse(verification.challenges[fault]);
     }

@@ -18,4 +18,7 @@ io::Task<Verdict> jwt(Guard& guard);
 /// The embedding program.
 io::Task<Verdict> callback(Guard& guard);
 
+/// Somebody else, who is asked over HTTP.
+io::Task<Verdict> http(Guard& guard);
+
 }  // namespace penstock::proxy::guards

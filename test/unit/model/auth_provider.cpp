@@ -80,8 +80,13 @@ TEST_CASE("a token never leaves, not even for the store", "[model]") {
 TEST_CASE("every bad field of an auth provider is named", "[model]") {
     CHECK(complaints("{}") == Lines{"/type: required: what kind of provider it is"});
     CHECK(complaints(R"({"type":"digest","users":[]})") ==
-          Lines{"/type: must be one of basic, bearer, jwt"});
-    CHECK(complaints(R"({"type":"http","url":"http://a"})") == Lines{"/type: not supported yet"});
+          Lines{"/type: must be one of basic, bearer, jwt, http"});
+    CHECK(pointers(R"({"type":"http"})") == Lines{"/url"});
+    CHECK(pointers(R"({"type":"http","url":"http://a","headers":["a b","Host","Upgrade",)"
+                   R"("x-forwarded-for","a","A"],"copyHeaders":["Content-Length"],)"
+                   R"("timeout":"61s","cacheTtl":"61m","caCert":"x"})") ==
+          Lines{"/caCert", "/headers/0", "/headers/1", "/headers/2", "/headers/3", "/headers/5",
+                "/copyHeaders/0", "/timeout", "/cacheTtl"});
     CHECK(pointers(R"({"type":"basic","tokens":[],"x":1})") == Lines{"/tokens", "/x"});
     CHECK(pointers(R"({"type":"basic","realm":"","forwardCredentials":"no","id":"a\u0001"})") ==
           Lines{"/forwardCredentials", "/id", "/realm"});
@@ -123,7 +128,8 @@ TEST_CASE("a jwt provider's keys are shown without what is secret, and keep it b
     CHECK(rendered(before.value, Secrets::left_out) ==
           R"({"id":"sso","type":"jwt","forwardCredentials":false,"realm":"Restricted",)"
           R"("jwks":{"keys":[{"kty":"oct","kid":"a"},{"kty":"RSA","n":"AQ","e":"AQAB"}],"x":[1]},)"
-          R"("jwksUrl":null,"publicKeys":null,"issuer":"i","audience":["api"],"algorithms":[],)"
+          R"("jwksUrl":null,"caCert":null,"publicKeys":null,)"
+          R"("issuer":"i","audience":["api"],"algorithms":[],)"
           R"("leeway":"0s"})");
     CHECK(checked(rendered(before.value, Secrets::included)).value == before.value);
     auto again = checked(rendered(before.value, Secrets::left_out));
@@ -141,7 +147,10 @@ TEST_CASE("what stands in a jwt provider", "[model]") {
     CHECK(pointers(R"({"type":"jwt"})") == Lines{"/jwks"});
     CHECK(pointers(R"({"type":"jwt","jwks":"x"})") == Lines{"/jwks"});
     CHECK(pointers(R"({"type":"jwt","jwks":{},"publicKeys":"x"})") == Lines{"/publicKeys"});
-    CHECK(pointers(R"({"type":"jwt","jwksUrl":"http://a"})") == Lines{"/jwksUrl"});
+    CHECK(pointers(R"({"type":"jwt","jwksUrl":"http://a"})").empty());
+    CHECK(pointers(R"({"type":"jwt","jwksUrl":"//a"})") == Lines{"/jwksUrl"});
+    CHECK(pointers(R"({"type":"jwt","jwksUrl":"http://a","caCert":"x"})") == Lines{"/caCert"});
+    CHECK(pointers(R"({"type":"jwt","jwksUrl":"http://a","jwks":{}})") == Lines{"/jwksUrl"});
     CHECK(pointers(R"({"type":"jwt","publicKeys":"","issuer":"","audience":["a",""],)"
                    R"("algorithms":[1],"leeway":"61m"})") ==
           Lines{"/algorithms/0", "/publicKeys", "/issuer", "/audience/1", "/leeway"});

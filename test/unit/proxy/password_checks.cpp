@@ -96,7 +96,8 @@ struct Request {
     snapshot::AuthProviderPtr provider;
     std::string pair;
     std::size_t name_size;
-    Guard guard{fixture.worker, fixture.route, fixture.head, fixture.identity, fixture.observer};
+    Guard guard{
+        fixture.worker, fixture.route, fixture.head, {fixture.identity, "http"}, fixture.observer};
     std::optional<Outcome> outcome;
 };
 
