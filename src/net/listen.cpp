@@ -1,8 +1,10 @@
 #include "net/listen.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -45,6 +47,18 @@ void share_out(int fd) {
     ::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience_s, sizeof(patience_s));
 }
 
+/// The kernel takes io_uring's sockets back a moment after their process has ended: who is started
+/// in its place, after a kill -9 say, waits for that rather than fail.
+bool bind_patiently(int fd, const Address& address) {
+    constexpr auto pause = std::chrono::milliseconds(10);
+    constexpr int most_tries = 100;
+    for (int tries = 1;; ++tries) {
+        if (::bind(fd, address.data(), address.size()) == 0) return true;
+        if (errno != EADDRINUSE || address.family() == AF_UNIX || tries == most_tries) return false;
+        std::this_thread::sleep_for(pause);
+    }
+}
+
 /// Bound, not yet listening.
 Result<int> bind_to(const Address& address, bool share, UnixAccess access = UnixAccess::umask) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -61,7 +75,7 @@ Result<int> bind_to(const Address& address, bool share, UnixAccess access = Unix
         if (address.family() == AF_INET6)
             ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
-    if (::bind(fd, address.data(), address.size()) != 0) return failed(address, fd);
+    if (!bind_patiently(fd, address)) return failed(address, fd);
     return fd;
 }
 

@@ -16,7 +16,8 @@ namespace penstock::net {
 /// moment that its file is there.
 enum class UnixAccess : std::uint8_t { umask, owner };
 
-/// A bound, listening socket (the caller's). Fails where anybody else listens there. A Unix
+/// A bound, listening socket (the caller's). Fails where anybody else listens there, for a second.
+/// A Unix
 /// socket's file that is left over from a dead process is replaced; any other file is not.
 Result<int> listen_on(const Address& address, UnixAccess access = UnixAccess::umask);
 

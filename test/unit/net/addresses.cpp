@@ -1,5 +1,7 @@
 // Addresses and networks: what is read, what is refused, what is written.
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -70,6 +72,20 @@ TEST_CASE("a shared address is one port, and taken for everyone else") {
     CHECK(second.error().message ==
           "cannot listen on " + bound.endpoint() + ": Address already in use");
     for (const int fd : *group) ::close(fd);
+}
+
+TEST_CASE("an address that its holder lets go of meanwhile is waited for") {
+    const auto held = listen_on(*Address::parse("127.0.0.1", 0));
+    REQUIRE(held);
+    const Address bound = Address::local_of(*held);
+    std::thread holder([fd = *held] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        ::close(fd);
+    });
+    const auto fd = listen_on(bound);
+    holder.join();
+    REQUIRE(fd);
+    ::close(*fd);
 }
 
 TEST_CASE("a Unix socket that a dead process left is replaced, a live one is not") {
