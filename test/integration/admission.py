@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 
+from counting import read_stats
 from crowd import Crowd
 from gate import ROUTES, Gate, refused, turned_away
 from harness import DEADLINE, OK, at_most, case, cases, equal, expect, request
@@ -95,6 +96,7 @@ def leaves(t, leave, how):
     if more:
         leaver.send(request(gate.host, "/left-too"))
     leave(leaver)
+    gate.t.eventually(lambda: read_stats(gate.proxy, gate.host)["requests"]["aborted"] > 0, "the client's leaving")
     clients.append(gate.queued(1, "/next"))
     gate.end(clients)
     equal(gate.held.targets, ["/active-0", "/next", "/last"], "requests at the origin")
