@@ -63,9 +63,9 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("an auth callback sees the request, and its answer counts", "[threads]") {
-    Fixture fixture;
     std::mutex mutex;
-    AuthRequest seen;  // written on an auth thread
+    AuthRequest seen;  // written on an auth thread, which ends with the fixture
+    Fixture fixture;
     fixture.guard({.id = "mine",
                    .check =
                        [&](const AuthRequest& request, AuthReply reply) {
