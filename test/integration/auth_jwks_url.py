@@ -134,7 +134,8 @@ def edited(t):
         origin = t.origin(named("inside"), authProvider=provider)
         t.eventually(lambda: status(t, origin, signer.sign("ES256")) == 200, "the keys are there")
         server.raw = response("500 Internal Server Error", b"")
-        equal(t.proxy.api("PATCH", f"{PROVIDERS}/{provider}", {"leeway": "31s"}).status, 200, "the edit")
+        edit = {"type": "jwt", "jwksUrl": server.url, "leeway": "31s"}
+        equal(t.proxy.api("PUT", f"{PROVIDERS}/{provider}", edit).status, 200, "the edit")
         t.eventually(lambda: server.fetches >= 2, "another fetch")
         equal(status(t, origin, signer.sign("ES256", {"sub": "later"})), 200, "status")
 
