@@ -225,8 +225,8 @@ void Proxy::stop(bool (*hurry)()) {
     control_.stop_taking_traffic();
     drain_workers(hurry);
     control_.stop();
+    auth_threads_.reset();  // what they have judged goes into the workers' mailboxes
     workers_.clear();
-    auth_threads_.reset();
     close(admin_listening_);
 }
 

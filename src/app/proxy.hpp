@@ -63,7 +63,7 @@ class Proxy {
     std::unique_ptr<proxy::ConnectionLimits> limits_;
     snapshot::Publisher publisher_;
     ControlThread control_;
-    std::unique_ptr<proxy::AuthThreads> auth_threads_;  // outlives the workers
+    std::unique_ptr<proxy::AuthThreads> auth_threads_;  // outlives the workers' threads
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
     std::vector<std::vector<proxy::ClientListener>>
         worker_listeners_;  // by worker; the fds are in client_listening_

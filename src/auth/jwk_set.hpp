@@ -44,7 +44,8 @@ enum class JwkSource : bool { configured, fetched };
 /// `value` is the set, at `pointer` in its document, which has no duplicate keys. What is wrong is
 /// added to `errors`, and such a key left out: a configuration is to be refused then; of a fetched
 /// set the rest may be used, and the errors are for the log (RFC 7517 section 5). A private key is
-/// such an error in both. Errors quote no key.
+/// such an error in both; a set without any key is one where it is configured: whoever is asked for
+/// keys may have withdrawn them all. Errors quote no key.
 JwkSet read_jwk_set(simdjson::dom::element value, const std::string& pointer, JwkSource source,
                     model::FieldErrors& errors);
 

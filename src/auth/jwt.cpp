@@ -59,7 +59,7 @@ std::optional<Members> members_of(std::string_view encoded) {
     const auto text = decode_base64url(encoded);
     if (!text) return {};
     auto document = model::JsonDocument::parse(*text);
-    if (!document || !document->duplicate_keys().empty()) return {};
+    if (!document || document->has_duplicate_keys()) return {};
     object members;
     if (document->root().get(members) != SUCCESS) return {};
     return Members{std::move(document).value(), members};
@@ -113,16 +113,23 @@ Result<Header, JwtFault> read_header(std::string_view encoded, const JwtRules& r
     return read;
 }
 
+bool has_id(const JwkSet& keys, const std::string& id) {
+    return std::any_of(keys.keys().begin(), keys.keys().end(),
+                       [&id](const Jwk& key) { return key.id() == id; });
+}
+
 /// Empty: one of the keys made the signature.
 std::optional<JwtFault> fault_of_signature(const Parts& parts, const Header& header,
                                            const JwkSet& keys) {
     const auto signature = decode_base64url(parts.signature);
     if (!signature) return JwtFault::malformed;
-    bool id_known = !header.key_id;
+    // `kid` is a hint (RFC 7515 section 4.1.4): where no key has that id, those without any may be
+    // meant.
+    const bool id_known = !header.key_id || has_id(keys, *header.key_id);
+    const std::optional<std::string> id = id_known ? header.key_id : std::nullopt;
     std::size_t tried = 0;
     for (const Jwk& key : keys.keys()) {
-        if (header.key_id && key.id() != header.key_id) continue;
-        id_known = true;
+        if (header.key_id && key.id() != id) continue;
         if (!key.fits(header.algorithm)) continue;
         if (key.verifies(header.algorithm, parts.signed_text, *signature)) return {};
         if (++tried == most_tried) break;

@@ -36,6 +36,17 @@ constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noex
     return true;
 }
 
+/// Whether CGI, WSGI and their like make one variable of both field names: regardless of case, and
+/// with '_' for '-' (RFC 3875 section 4.1.18).
+constexpr bool is_same_variable(std::string_view a, std::string_view b) noexcept {
+    const auto folded = [](char c) { return c == '_' ? '-' : ascii_lower(c); };
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (folded(a[i]) != folded(b[i])) return false;
+    }
+    return true;
+}
+
 /// Optional white space of RFC 9110 section 5.6.3, gone from both ends.
 constexpr std::string_view trim_ows(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

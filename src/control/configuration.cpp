@@ -92,7 +92,7 @@ Configuration::Outcome Configuration::put(RouteConfig route, Order order) {
     if (!faults.empty()) return invalid(std::move(faults));
     if (order.mode == Mode::check) return std::uint64_t{0};
     if (order.mode == Mode::apply) {
-        if (auto names = unknown_names_of(std::span(&route, 1)); !names.empty())
+        if (auto names = unknown_names_of(std::span(&route, 1), {}); !names.empty())
             return later(std::move(names));
     }
     RouteChange change = change_to(route);
@@ -147,7 +147,8 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     if (!faults.empty()) return invalid(std::move(faults));
     if (mode == Mode::check) return std::uint64_t{0};
     if (mode == Mode::apply) {
-        if (auto names = unknown_names_of(routes); !names.empty()) return later(std::move(names));
+        if (auto names = unknown_names_of(routes, replacement); !names.empty())
+            return later(std::move(names));
     }
     replacement.of_routes = std::move(certificates);
     replacement.rows = std::move(whole.rows);
@@ -382,10 +383,14 @@ model::FieldErrors Configuration::conflicts_of(const RouteConfig& route) const {
     return errors;
 }
 
-std::vector<std::string> Configuration::unknown_names_of(
-    std::span<const RouteConfig> routes) const {
+std::vector<std::string> Configuration::unknown_names_of(std::span<const RouteConfig> routes,
+                                                         const Replacement& replacement) const {
     std::set<std::string> names;
     for (const RouteConfig& route : routes) names.merge(names_in(route));
+    for (const auto& [id, provider] : replacement.auth_providers) {
+        if (!provider) continue;
+        if (auto name = name_to_look_up(provider->config)) names.insert(std::move(*name));
+    }
     std::erase_if(names, [this](const std::string& name) { return names_.knows(name); });
     return {names.begin(), names.end()};
 }

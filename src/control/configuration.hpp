@@ -200,7 +200,8 @@ class Configuration {
     std::vector<net::Address> addresses_of(const Backend& backend) const;
     std::vector<snapshot::BackendState> states_of(const RouteConfig& route) const;
     snapshot::RouteChange change_to(const RouteConfig& route) const;
-    std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes) const;
+    std::vector<std::string> unknown_names_of(std::span<const RouteConfig> routes,
+                                              const Replacement& replacement) const;
     Result<void, Refusal> load_certificates();
     Result<void, Refusal> load_marks();
     Result<void, Refusal> load_auth_providers();

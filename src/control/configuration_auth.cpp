@@ -1,5 +1,6 @@
 // The part of Configuration that is about auth providers.
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,18 @@ namespace {
 /// As what Names knows an auth provider, beside vHosts, which have no colon.
 std::string user_of_names(const std::string& id) {
     return "auth-provider:" + id;
+}
+
+/// Keys that have been fetched are good for the provider's next version too, where that has them
+/// from the same place: nobody is turned away until they have been fetched again.
+void carry_keys(const snapshot::AuthProvider& before, const snapshot::AuthProvider& after) {
+    const auto* const old_one = std::get_if<snapshot::JwtVerification>(&before.method);
+    const auto* const new_one = std::get_if<snapshot::JwtVerification>(&after.method);
+    if (old_one == nullptr || new_one == nullptr) return;
+    const auto& from = old_one->remote;
+    const auto& to = new_one->remote;
+    if (from != nullptr && to != nullptr && from->source == to->source)
+        to->keys.set(from->keys.get());
 }
 
 }  // namespace
@@ -130,6 +143,9 @@ void Configuration::settle_auth_providers(Replacement& replacement) const {
     });
     if (replacement.auth_providers.empty()) return;
     for (const auto& [id, provider] : replacement.auth_providers) {
+        const auto now = auth_providers_.find(id);
+        if (provider && now != auth_providers_.end())
+            carry_keys(*now->second.compiled, *provider->compiled);
         if (provider)
             replacement.rows.push_back(row_of(provider->config));
         else

@@ -44,6 +44,12 @@ Result<void, Refusal> Configuration::take_back_auth_provider(const RowChange& ch
                                                              Replacement& replacement) const {
     std::optional<CheckedAuthProvider>& provider = replacement.auth_providers[change.id];
     if (!change.value) return {};
+    if (program_providers_.contains(change.id)) {
+        return Failure{
+            Refusal{http::Status::conflict,
+                    fmt::format("\"{}\" is a provider of the embedding program now.", change.id),
+                    {}}};
+    }
     auto config = read_auth_provider_row({change.id, *change.value});
     if (!config) return unreadable(config.error().message);
     model::Draft<AuthProviderConfig> draft{std::move(*config), {}};
@@ -131,7 +137,8 @@ Configuration::Outcome Configuration::roll_back(std::uint64_t number, Order orde
     for (const auto& [v_host, route] : replacement.routes) {
         if (route) routes.push_back(*route);
     }
-    if (auto names = unknown_names_of(routes); order.mode == Mode::apply && !names.empty())
+    if (auto names = unknown_names_of(routes, replacement);
+        order.mode == Mode::apply && !names.empty())
         return later(std::move(names));
     std::swap(maintenance_, marks);
     auto outcome = replace(std::move(replacement),

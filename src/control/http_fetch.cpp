@@ -53,6 +53,7 @@ io::Task<Result<Document>> HttpFetch::run() {
         close();
         error = co_await connect_to((*addresses)[i]);
     }
+    if (error != 0) close();
     if (error == EPROTO) co_return failure("TLS with it failed");
     if (error != 0) co_return failure(fmt::format("no connection: {}", std::strerror(error)));
     Result<Document> document = co_await ask();

@@ -58,8 +58,9 @@ class KeyFetcher::Keeper final : io::Timer, public std::enable_shared_from_this<
 /// The set is old, or a worker has met a key that is not in it.
 void KeyFetcher::Keeper::look() {
     const TimePoint now = owner_.ring_.now();
-    const bool is_early = now >= early_from_ && remote().keys.take_wish();
-    if (now >= due_ || is_early) return fetch();
+    const bool is_wished = now >= early_from_ && remote().keys.take_wish();
+    // A server that fails is not asked sooner because strangers show tokens of keys made up.
+    if (now >= due_ || (is_wished && failures_ == 0)) return fetch();
     owner_.ring_.timers().arm(*this, now + look_period);
 }
 
@@ -83,11 +84,8 @@ io::Task<void> KeyFetcher::Keeper::run(Keeper* keeper) {
 void KeyFetcher::Keeper::take(const HttpFetch::Document& document) {
     model::FieldErrors errors;
     auth::JwkSet set = auth::parse_jwk_set(document.text, auth::JwkSource::fetched, errors);
-    if (set.empty()) {
-        const std::string reason =
-            errors.empty() ? "no key" : errors[0].pointer + ": " + errors[0].detail;
-        return failed(reason);
-    }
+    // A set that is right and has none is the issuer's word: it has withdrawn them all.
+    if (set.empty() && !errors.empty()) return failed(errors[0].pointer + ": " + errors[0].detail);
     for (const model::FieldError& error : errors) {
         log(LogLevel::warn, "a fetched key is left out",
             {{"provider", provider_->id}, {"at", error.pointer}, {"reason", error.detail}});

@@ -37,8 +37,11 @@ class JsonDocument {
     simdjson::dom::element root() const noexcept { return root_; }
 
     /// One error for each key that an object holds twice, at any depth: simdjson keeps both, RFC
-    /// 8259 leaves the meaning open, and two readers could disagree.
+    /// 8259 leaves the meaning open, and two readers could disagree. Up to most_errors; a key too
+    /// long to be quoted is told of at what it stands in.
     FieldErrors duplicate_keys() const;
+    /// Whether there are any.
+    bool has_duplicate_keys() const;
 
   private:
     JsonDocument() : parser_(std::make_unique<simdjson::dom::parser>()) {}

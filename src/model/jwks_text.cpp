@@ -62,18 +62,22 @@ std::optional<std::string> rewrite(std::string_view jwks, WriteKey write_key) {
     return out;
 }
 
-/// The `k` of the set's symmetric key of that id.
+/// The `k` of the set's symmetric key of that id; empty where several have it, or several have
+/// none: nothing says which of them is meant.
 std::string secret_of(std::string_view jwks, std::string_view kid) {
     const auto document = JsonDocument::parse(jwks);
     simdjson::dom::array keys;
     if (!document || document->root().at_key("keys").get(keys) != SUCCESS) return {};
+    std::optional<std::string> found;
     for (const element key : keys) {
         object members;
-        if (key.get(members) == SUCCESS && text_at(members, "kty") == "oct" &&
-            text_at(members, "kid") == kid)
-            return std::string(text_at(members, "k"));
+        if (key.get(members) != SUCCESS || text_at(members, "kty") != "oct" ||
+            text_at(members, "kid") != kid)
+            continue;
+        if (found) return {};
+        found = text_at(members, "k");
     }
-    return {};
+    return found.value_or("");
 }
 
 }  // namespace

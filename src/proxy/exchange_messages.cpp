@@ -58,7 +58,8 @@ io::Task<void> Exchange::send_request(const HeadBuffer& head) {
                          .stall_limit = settings.body_timeout,
                          .max_bytes = route_->max_body_bytes,
                          .min_rate = settings.min_rate,
-                         .stopped = &sending_stopped_};
+                         .stopped = &sending_stopped_,
+                         .trailers_of = route_};
     // A backend that speaks HTTP/2 may refuse a stream of any method.
     const bool may_be_refused = attempt_->upstream().protocol != BackendProtocol::http1;
     const bool may_repeat = route_->retries > 0 && is_idempotent(request_.method_text);

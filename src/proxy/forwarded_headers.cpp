@@ -1,5 +1,7 @@
 #include "proxy/forwarded_headers.hpp"
 
+#include <algorithm>
+#include <array>
 #include <variant>
 
 #include "base/bytes.hpp"
@@ -46,10 +48,18 @@ void write_origin_of_request(HeadBuffer& out, const http::RequestHead& request,
     if (!edits.covers(FieldId::x_request_id)) out.append_field("X-Request-ID", identity.id());
 }
 
-/// Drops every line that was received under a name that the route edits.
+/// Drops every line of a response that was received under a name that the route edits.
 void drop_edited(http::FieldList& fields, const FieldEdits& edits) noexcept {
     for (auto& entry : fields) {
         if (edits.covers(entry.id, fields.name(entry))) entry.dropped = true;
+    }
+}
+
+/// The same of a request, whose backend may not tell `X_User` from `X-User`.
+void drop_variables(http::FieldList& fields, const FieldEdits& edits) noexcept {
+    if (edits.empty()) return;
+    for (auto& entry : fields) {
+        if (edits.covers_variable(fields.name(entry))) entry.dropped = true;
     }
 }
 
@@ -134,11 +144,22 @@ bool forwards_credentials(const snapshot::Route& route) noexcept {
     return route.auth != nullptr && route.auth->forward_credentials;
 }
 
-/// What a hook says of a client, a client does not say of itself.
-void drop_granted(http::FieldList& fields, const snapshot::Route& route) noexcept {
-    if (route.auth == nullptr) return;
-    if (const auto* hook = std::get_if<snapshot::HttpHook>(&route.auth->method))
-        drop_edited(fields, hook->taken);
+/// What a hook says of a client, a client does not say of itself. Null: nothing.
+const FieldEdits* taken_on(const snapshot::Route& route) noexcept {
+    if (route.auth == nullptr) return nullptr;
+    const auto* const hook = std::get_if<snapshot::HttpHook>(&route.auth->method);
+    return hook == nullptr ? nullptr : &hook->taken;
+}
+
+constexpr std::array<std::string_view, 5> written_anew{
+    "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id",
+};
+
+/// True for what a backend may take for a field that we write, though it is not: `X_Real_IP`.
+bool passes_for_ours(std::string_view name) noexcept {
+    if (name.find('_') == std::string_view::npos) return false;
+    return std::any_of(written_anew.begin(), written_anew.end(),
+                       [name](std::string_view ours) { return is_same_variable(name, ours); });
 }
 
 void write_granted(HeadBuffer& out, const HookAnswer* granted, const FieldEdits& edits) {
@@ -170,6 +191,9 @@ void drop_replaced(http::RequestHead& request, const snapshot::Route& route, boo
                 break;
             case FieldId::max_forwards:
                 entry.dropped = counts_forwards;
+                break;
+            case FieldId::other:
+                if (passes_for_ours(request.fields.name(entry))) entry.dropped = true;
                 break;
             default:
                 break;
@@ -220,8 +244,9 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     const bool absolute_form = request.path.data() != request.target.data();
     const auto forwards_left = max_forwards(request);
     drop_replaced(request, context.route, absolute_form, forwards_left.has_value());
-    if (!edits.empty()) drop_edited(request.fields, edits);
-    drop_granted(request.fields, context.route);
+    drop_variables(request.fields, edits);
+    if (const FieldEdits* const taken = taken_on(context.route))
+        drop_variables(request.fields, *taken);
     write_request_line(out, request);
     write_host(out, request, context, absolute_form);
     http::h1::write_kept_fields(out, request.fields, request.bytes.data() + request.bytes.size());
@@ -240,6 +265,22 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
         if (edit.id != FieldId::host) write_edit(out, edits, edit, context.identity);
     }
     out.append("\r\n");
+}
+
+std::string kept_trailers(std::string_view trailers, const snapshot::Route& route) {
+    std::string kept;
+    const FieldEdits* const taken = taken_on(route);
+    while (!trailers.empty()) {
+        const std::size_t end = trailers.find("\r\n");
+        const std::string_view line =
+            trailers.substr(0, end == std::string_view::npos ? end : end + 2);
+        const std::string_view name = line.substr(0, line.find(':'));
+        const bool is_ours = passes_for_ours(name) || route.request_edits.covers_variable(name) ||
+                             (taken != nullptr && taken->covers_variable(name));
+        if (!is_ours) kept += line;
+        trailers.remove_prefix(line.size());
+    }
+    return kept;
 }
 
 void write_hook_head(HeadBuffer& out, const http::RequestHead& request,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "http/h1/writer.hpp"
@@ -38,6 +39,10 @@ struct RequestContext {
 /// Writes the head that the backend gets. Marks in `request` the fields that it has replaced.
 void write_upstream_head(http::h1::HeadBuffer& out, http::RequestHead& request,
                          const RequestContext& context);
+
+/// Of a request's trailer section what the backend gets: not what the route or its hook says, which
+/// some backends take from there as well.
+std::string kept_trailers(std::string_view trailers, const snapshot::Route& route);
 
 struct HookRequestContext {
     const snapshot::HttpHook& hook;

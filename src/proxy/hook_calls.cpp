@@ -24,6 +24,7 @@ using snapshot::HttpHook;
 
 /// Past this many 1xx it is no answer.
 constexpr int most_interim = 16;
+constexpr std::string_view given_up = "the request was given up";
 /// Of a hook's addresses, in one call.
 constexpr std::size_t most_addresses_tried = 4;
 
@@ -88,11 +89,16 @@ class HookCalls::Waiter final : public ListNode<Waiter>, public GuardWait {
         asks_again = is_for_another;
         decided.set();
     }
-    void abandon() noexcept override { decided.set(); }
+    /// Whatever has been, or is, decided.
+    void abandon() noexcept override {
+        is_given_up = true;
+        decided.set();
+    }
 
     io::TimedEvent decided;
-    Outcome outcome{nullptr, "the request was given up"};
+    Outcome outcome{nullptr, given_up};
     bool asks_again = false;  // the answer was for somebody else alone
+    bool is_given_up = false;
 };
 
 /// Connections to one version of one provider's hook.
@@ -346,6 +352,7 @@ io::Task<HookCalls::Outcome> HookCalls::ask(const snapshot::AuthProviderPtr& pro
             waiter.unlink();
             if (call->waiters.empty()) left(*call);
         }
+        if (waiter.is_given_up) co_return Outcome{nullptr, given_up};
         if (!waiter.asks_again) co_return waiter.outcome;
     }
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
+#include "proxy/forwarded_headers.hpp"
 #include "proxy/kept_body.hpp"
 
 namespace penstock::proxy {
@@ -35,7 +37,10 @@ io::Task<Relayed> relay(io::Ring& ring, http::BodySource& from, http::MessageSin
         if (piece.last && options.observer != nullptr) options.observer->on_source_end();
         out.data = piece.data;
         out.last = piece.last;
+        std::string trailers;
         if (piece.last) out.trailers = from.trailers();
+        if (options.trailers_of != nullptr && !out.trailers.empty())
+            out.trailers = trailers = kept_trailers(out.trailers, *options.trailers_of);
         const int error = co_await to.send(out, options.stall_limit);
         if (error != 0) co_return Relayed{.end = RelayEnd::sink_failed, .error = error};
         out.head = {};

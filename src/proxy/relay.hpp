@@ -12,6 +12,10 @@
 #include "io/ring.hpp"
 #include "io/task.hpp"
 
+namespace penstock::snapshot {
+struct Route;
+}
+
 namespace penstock::proxy {
 
 class KeptBody;
@@ -48,6 +52,7 @@ struct RelayOptions {
     const bool* stopped = nullptr;  // becomes true when the rest is of no use to anyone
     KeptBody* keep = nullptr;       // gets what is read, for another try
     SourceObserver* observer = nullptr;
+    const snapshot::Route* trailers_of = nullptr;  // a request's: see kept_trailers()
     TimePoint patience_from{};  // the first read's stall_limit counts from here, where that is
                                 // later than now
 };

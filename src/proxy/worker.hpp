@@ -49,7 +49,7 @@ struct WorkerOptions {
     std::vector<ClientListener> listeners;
     net::tls::TicketSeed tickets;
     snapshot::TellControl tell_control;
-    AuthThreads* auth_threads = nullptr;  // outlives the worker; null: no password can be checked
+    AuthThreads* auth_threads = nullptr;  // outlives its thread; null: no password can be checked
 };
 
 class Worker final : net::tls::CertificateSource {

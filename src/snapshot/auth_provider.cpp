@@ -74,6 +74,7 @@ AuthProvider::Method compile_method(const JwtAuth& jwt, AuthProvider& provider) 
     if (jwt.jwks_url) {
         verification.remote = std::make_shared<RemoteKeys>();
         verification.remote->target = HttpTarget::of(*jwt.jwks_url, jwt.ca_cert);
+        verification.remote->source = *jwt.jwks_url + '\n' + jwt.ca_cert.value_or("");
     }
     for (std::size_t i = 0; i < jwt_faults; ++i) {
         std::string more = ", error=\"invalid_token\", error_description=";

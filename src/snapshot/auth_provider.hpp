@@ -69,6 +69,7 @@ inline constexpr std::size_t jwt_faults =
 /// Keys of a `jwt` provider that are fetched: the control thread's to fetch, any thread's to use.
 struct RemoteKeys {
     HttpTarget target;
+    std::string source;  // where from, and who vouches for that: the same keys where it is the same
     auth::LiveKeys keys;
 };
 

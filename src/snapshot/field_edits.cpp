@@ -93,4 +93,11 @@ bool FieldEdits::covers_other(std::string_view name) const noexcept {
     return false;
 }
 
+bool FieldEdits::covers_variable(std::string_view name) const noexcept {
+    for (const Edit& edit : edits()) {
+        if (is_same_variable(this->name(edit), name)) return true;
+    }
+    return false;
+}
+
 }  // namespace penstock::snapshot

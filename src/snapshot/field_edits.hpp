@@ -57,6 +57,8 @@ class FieldEdits {
         if (!covers(id)) return false;
         return id != http::FieldId::other || covers_other(name);
     }
+    /// The same, and for any name that a backend may take for one of them: '_' stands for '-'.
+    bool covers_variable(std::string_view name) const noexcept;
 
     std::span<const Edit> edits() const noexcept {
         return compiled_ ? std::span<const Edit>(compiled_->edits) : std::span<const Edit>();

@@ -65,8 +65,18 @@ def passes(t, make):
 @from_both("a client's own fields of the names that a hook gives never pass, whether the hook gives them or not")
 def spoofed(t, make):
     _, origin = hooked(t, answers_with(response("204 No Content", None)), copyHeaders=["X-User"])
-    equal(make(t).fetch(origin.host, "/", "x-user: root", "x-user: admin").status, 200, "status")
-    equal(lines_of(origin.requests[0], "X-User"), [], "X-User at the backend")
+    equal(make(t).fetch(origin.host, "/", "x-user: root", "x-user: admin", "x_user: root").status, 200, "status")
+    for name in ("X-User", "X_User"):
+        equal(lines_of(origin.requests[0], name), [], f"{name} at the backend")
+
+
+@case("nor do they as trailers; others do")
+def spoofed_trailers(t):
+    _, origin = hooked(t, answers_with(response("204 No Content", None)), copyHeaders=["X-User"])
+    answer = t.client().ask(f"POST / HTTP/1.1\r\nHost: {origin.host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+                            "X-User: root\r\nX-Sum: 1\r\nx_user: root\r\n\r\n".encode(), "POST")
+    equal(answer.status, 200, "status")
+    equal(origin.requests[0].trailers, [(b"X-Sum", b"1")], "trailers at the backend")
 
 
 @from_both("another status is the client's answer, with what a log-in needs and nothing else")

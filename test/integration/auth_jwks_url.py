@@ -1,6 +1,8 @@
 """`jwt` providers whose keys are fetched (`jwksUrl`): before there are any, as they change, and when they cannot be had."""
 
+import itertools
 import json
+import os
 
 import pki
 from auth import PROVIDERS, add_provider, bearer
@@ -90,7 +92,7 @@ def rotated(t):
 
 
 @cases([
-    ("garbage", response("200 OK", b"<html>not now</html>")), ("no keys", document()),
+    ("garbage", response("200 OK", b"<html>not now</html>")), ("no set", response("200 OK", b"{}")),
     ("an error", response("500 Internal Server Error", b"{}")), ("a redirect", response("302 Found", b"", "Location: /b")),
     ("too much", response("200 OK", b" " * 300000)), ("no HTTP", b"\x00\x01\r\n\r\n"),
     ("half of it", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[")], deadline=90)
@@ -106,6 +108,47 @@ def kept(t, lie):
         for turn in range(5):
             token = signer.sign("ES256", {"sub": str(turn)}, kid="good")
             equal(status(t, origin, token), 200, "status with a good key")
+
+
+@case("an issuer that withdraws all of its keys is believed: nobody gets in until it has new ones", deadline=90)
+def withdrawn(t):
+    with Signer("ES256") as signer:
+        server = KeyServer(t, document(*keys_of(signer, "good")))
+        origin = guarded(t, server.url)
+        t.eventually(lambda: status(t, origin, signer.sign("ES256", kid="good")) == 200, "the keys are there")
+        server.raw = document()
+        equal(status(t, origin, signer.sign("ES256", kid="unknown")), 401, "status with an unknown key")
+        turns = itertools.count()
+        t.eventually(lambda: status(t, origin, signer.sign("ES256", {"sub": str(next(turns))}, kid="good")) == 401,
+                     "the keys are gone", deadline=EARLY)
+        server.raw = document(*keys_of(signer, "good"))
+        t.eventually(lambda: status(t, origin, signer.sign("ES256", {"sub": "new"}, kid="good")) == 200, "they are back",
+                     deadline=EARLY)
+
+
+@case("an edit that leaves the URL alone leaves the keys, too", deadline=60)
+def edited(t):
+    with Signer("ES256") as signer:
+        server = KeyServer(t, document(*signer.keys["keys"]))
+        provider = add_provider(t.proxy, "jwt", jwksUrl=server.url)
+        origin = t.origin(named("inside"), authProvider=provider)
+        t.eventually(lambda: status(t, origin, signer.sign("ES256")) == 200, "the keys are there")
+        server.raw = response("500 Internal Server Error", b"")
+        edit = {"type": "jwt", "jwksUrl": server.url, "leeway": "31s"}
+        equal(t.proxy.api("PUT", f"{PROVIDERS}/{provider}", edit).status, 200, "the edit")
+        t.eventually(lambda: server.fetches >= 2, "another fetch")
+        equal(status(t, origin, signer.sign("ES256", {"sub": "later"})), 200, "status")
+
+
+@case("connections that are refused leave no descriptor behind", deadline=60)
+def no_leak(t):
+    proxy = t.start()
+    files = f"/proc/{proxy.process.pid}/fd"
+    before = len(os.listdir(files))
+    for _ in range(20):
+        add_provider(proxy, "jwt", jwksUrl=f"http://127.0.0.1:{free_port()}/jwks")
+    t.eventually(lambda: proxy.stderr().count("keys cannot be fetched") == 20, "each has failed")
+    t.eventually(lambda: len(os.listdir(files)) < before + 10, "the descriptors are given back")
 
 
 @case("secrets and private keys are not taken from a URL; the others of the set are", deadline=60)

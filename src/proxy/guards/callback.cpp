@@ -19,8 +19,11 @@ AuthRequest request_of(const Guard& guard) {
                         .client = std::string(guard.identity().client()),
                         .fields = {}};
     request.fields.reserve(head.fields.size());
-    for (const auto& entry : head.fields)
-        request.fields.emplace_back(head.fields.name(entry), head.fields.value(entry));
+    for (const auto& entry : head.fields) {
+        // What Connection takes away, the backend does not get either.
+        if (!entry.dropped)
+            request.fields.emplace_back(head.fields.name(entry), head.fields.value(entry));
+    }
     return request;
 }
 

@@ -92,6 +92,12 @@ TEST_CASE("an auth callback sees the request, and its answer counts", "[threads]
         CHECK(seen.host == "a.example");
         CHECK(seen.client == "127.0.0.1");
     }
+    // What Connection takes away does not reach the backend: it is judged without it, too.
+    CHECK(status_of(fixture.get("Connection: x-key\r\nX-Key: good\r\n")) == "503");
+    {
+        const std::lock_guard lock(mutex);
+        CHECK(seen.field("x-key").empty());
+    }
     const std::string refused = fixture.get("X-Key: bad\r\n");
     CHECK(status_of(refused) == "401");
     CHECK(refused.find("WWW-Authenticate: Key realm=\"ours\"\r\n") != std::string::npos);

@@ -196,12 +196,18 @@ TEST_CASE("two keys of one id and type cannot be told apart", "[auth]") {
 
 TEST_CASE("what is no key set is refused", "[auth]") {
     const std::string bad =
-        GENERATE(as<std::string>{}, "", "[]", "{}", "null", R"({"keys":{}})", R"({"keys":[]})",
-                 R"({"keys":[1]})", R"({"keys":[null]})", R"({"keys":[],"keys":[]})", "<html>");
+        GENERATE(as<std::string>{}, "", "[]", "{}", "null", R"({"keys":{}})", R"({"keys":[1]})",
+                 R"({"keys":[null]})", R"({"keys":[],"keys":[]})", "<html>");
     CAPTURE(bad);
     const Reading reading = read(bad, JwkSource::fetched);
     CHECK_FALSE(reading.errors.empty());
     CHECK(reading.set.empty());
+}
+
+TEST_CASE("a set without keys is one that was withdrawn where it is fetched", "[auth]") {
+    const std::string none = R"({"keys":[]})";
+    CHECK(read(none, JwkSource::fetched).errors.empty());
+    CHECK(is_refused_at(read(none), "/keys"));
 }
 
 TEST_CASE("sets are bounded", "[auth]") {

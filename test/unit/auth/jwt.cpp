@@ -261,9 +261,16 @@ TEST_CASE("a key is chosen by its id", "[auth]") {
     CHECK(with(R"({"alg":"HS256","kid":5})") == JwtFault::malformed);
     // Without one, all that fit are tried.
     CHECK_FALSE(with(R"({"alg":"HS256"})"));
-    // A key without an id is not meant by any.
-    CHECK(fault_of(make_token(R"({"alg":"HS256","kid":"new"})", good_claims), secret_set()) ==
-          JwtFault::key_unknown);
+    // A key without an id may be meant by any (RFC 7515 section 4.1.4), unless another has that
+    // one.
+    const std::string named = make_token(R"({"alg":"HS256","kid":"new"})", good_claims);
+    CHECK_FALSE(fault_of(named, secret_set()));
+    CHECK(fault_of(named, secret_set("", std::string(64, 'x'))) == JwtFault::key_unknown);
+    JwkSet both = secret_set();
+    auto other = Jwk::from_secret(std::string(64, 'n'));
+    other->set_id("new");
+    REQUIRE(both.add(std::move(other).value()));
+    CHECK(fault_of(named, both) == JwtFault::signature_wrong);
 }
 
 TEST_CASE("without keys there are no tokens", "[auth]") {

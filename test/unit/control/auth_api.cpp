@@ -60,6 +60,65 @@ TEST_CASE_METHOD(Fixture, "what the store cannot take is not in force", "[contro
     CHECK(configuration.auth_providers().size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "going back does not bring a provider whose id the program has",
+                 "[control]") {
+    REQUIRE(status(ask("PUT", staff, basic("ann"))) == 201);
+    REQUIRE(status(ask("DELETE", staff)) == 204);
+    const auto back = [this] {
+        return ask("POST", "/api/v1/config/rollback", R"({"revision":1})");
+    };
+    REQUIRE(configuration.set_program_provider(
+        "staff", snapshot::compile(
+                     AuthCallback{.id = "staff", .check = [](const AuthRequest&, AuthReply) {}})));
+    CHECK(status(back()) == 409);
+    CHECK(configuration.auth_providers().empty());
+    REQUIRE(configuration.set_program_provider("staff", nullptr));
+    CHECK(status(back()) == 200);
+    CHECK(configuration.auth_providers().size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "keys that were fetched outlast an edit that leaves their place alone",
+                 "[control]") {
+    const auto put = [this](const std::string& more) {
+        REQUIRE(status(ask("PUT", staff, R"({"type":"jwt",)" + more + "}")) < 300);
+    };
+    const auto remote = [this] {
+        const auto& provider = *configuration.auth_providers().at("staff").compiled;
+        return std::get<snapshot::JwtVerification>(provider.method).remote;
+    };
+    put(R"("jwksUrl":"http://127.0.0.1:1/a")");
+    const auto keys = std::make_shared<const auth::JwkSet>();
+    remote()->keys.set(keys);
+    put(R"("jwksUrl":"http://127.0.0.1:1/a","issuer":"me")");
+    CHECK(remote()->keys.get() == keys);
+    put(R"("jwksUrl":"http://127.0.0.1:1/b","issuer":"me")");
+    CHECK(remote()->keys.get() == nullptr);
+}
+
+TEST_CASE_METHOD(Fixture, "a whole configuration's hooks are looked up before it is in force",
+                 "[control]") {
+    const auto response = ask("PUT", "/api/v1/config",
+                              R"({"version":1,"routes":[],"authProviders":[)"
+                              R"({"id":"staff","type":"http","url":"http://hook.example/"}]})");
+    CHECK(response.unknown_names == std::vector<std::string>{"hook.example"});
+    CHECK(configuration.auth_providers().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a secret that is not given is that of the one key it can mean",
+                 "[control]") {
+    const auto put = [this](const std::string& keys) {
+        return status(ask("PUT", staff, R"({"type":"jwt","jwks":{"keys":[)" + keys + "]}}"));
+    };
+    const std::string long_k(64, 'A');
+    const std::string first = R"({"kty":"oct","k":")" + long_k + R"("})";
+    const std::string second = R"({"kty":"oct","k":"BBBB)" + long_k + R"("})";
+    REQUIRE(put(first) == 201);
+    CHECK(put(R"({"kty":"oct"})") == 200);
+    REQUIRE(put(first + "," + second) == 200);
+    CHECK(put(R"({"kty":"oct"})") == 422);
+    CHECK(put(R"({"kty":"oct"},{"kty":"oct"})") == 422);
+}
+
 TEST_CASE_METHOD(Fixture, "tokens are stored as their digests, and taken back", "[control]") {
     REQUIRE(status(ask("PUT", providers + "/ci",
                        R"({"type":"bearer","tokens":[{"name":"a","token":"open-sesame"}]})")) ==

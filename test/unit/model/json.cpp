@@ -93,6 +93,29 @@ TEST_CASE("duplicate keys are found at every depth, each once", "[model]") {
     CHECK(errors[2].pointer == "/a");
 }
 
+TEST_CASE("of duplicate keys no more are told of than anybody mends", "[model]") {
+    std::string many = "{";
+    for (int i = 0; i < 1'000; ++i)
+        many += "\"a" + std::to_string(i) + "\":0,\"a" + std::to_string(i) + "\":0,";
+    many += "\"z\":0}";
+    const auto document = JsonDocument::parse(many);
+    REQUIRE(document.has_value());
+    CHECK(document->has_duplicate_keys());
+    CHECK(document->duplicate_keys().size() == most_errors);
+    CHECK_FALSE(JsonDocument::parse(R"([{"a":{"b":0}},{"a":0}])")->has_duplicate_keys());
+}
+
+TEST_CASE("a key too long for a pointer is not quoted, nor what it holds", "[model]") {
+    const std::string key(500'000, 'k');
+    const auto document =
+        JsonDocument::parse(R"({"a":{")" + key + R"(":[{"x":1,"x":2}],"y":0,"y":0}})");
+    REQUIRE(document.has_value());
+    const FieldErrors errors = document->duplicate_keys();
+    REQUIRE(errors.size() == 2);
+    CHECK(errors[0].pointer == "/a");
+    CHECK(errors[1].pointer == "/a/y");
+}
+
 TEST_CASE("keys are compared unescaped", "[model]") {
     const auto document = JsonDocument::parse(R"({"a":1,"\u0061":2})");
     REQUIRE(document.has_value());

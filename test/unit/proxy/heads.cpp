@@ -95,11 +95,35 @@ TEST_CASE("credentials for a guard end here, unless its provider forwards them")
     CHECK(forward(given).has("aUTHORIZATION: Basic eDp5"));
 }
 
+TEST_CASE("what a hook grants is not a client's to say, however a backend reads the name") {
+    AuthProviderConfig config{.id = "p", .method = HttpAuth{}};
+    auto& hook = std::get<HttpAuth>(config.method);
+    hook.url = "http://127.0.0.1:1/";
+    hook.copy_headers = {"X-User", "X_Role"};
+    const auto auth = snapshot::compile(config);
+    const std::string sent = forward_guarded(
+        "GET / HTTP/1.1\r\nHost: a\r\nX_User: evil\r\nx-uSER: evil\r\nX-Role: evil\r\n"
+        "x_role: evil\r\nX_Users: kept\r\n\r\n",
+        auth);
+    CHECK(sent.find("evil") == std::string::npos);
+    CHECK(sent.find("X_Users: kept\r\n") != std::string::npos);
+
+    snapshot::Route route;
+    route.auth = auth;
+    route.request_edits = snapshot::FieldEdits({{"X-Tenant", "7"}, {"X-Gone", {}}}, "a");
+    CHECK(kept_trailers("x_user: evil\r\nX-Sum: 1\r\nX-Role: evil\r\nx-tenant: evil\r\n"
+                        "X_Gone: evil\r\nX_Real_IP: evil\r\nX-Users: 2\r\n",
+                        route) == "X-Sum: 1\r\nX-Users: 2\r\n");
+    CHECK(kept_trailers("X-User: 1\r\n", snapshot::Route()) == "X-User: 1\r\n");
+}
+
 TEST_CASE("an untrusted peer's forwarding fields are replaced") {
     const Forwarded head =
         forward(get +
                 "X-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
-                "X-Forwarded-Host: evil\r\nX-Request-ID: forged\r\nProxy: x\r\nX-Kept: 1\r\n\r\n");
+                "X-Forwarded-Host: evil\r\nX-Request-ID: forged\r\nProxy: x\r\nX-Kept: 1\r\n"
+                "X_Forwarded_For: forged\r\nx-real_ip: forged\r\nX_REQUEST_ID: forged\r\n"
+                "X_Forwarded-Proto: forged\r\nX-Forwarded_Host: forged\r\n\r\n");
     CHECK(head.text.starts_with("GET /p?q HTTP/1.1\r\nHost: A.example:81\r\n"));
     CHECK(head.has("X-Forwarded-For: 10.0.0.9"));
     CHECK(head.has("X-Real-IP: 10.0.0.9"));
