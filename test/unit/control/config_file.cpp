@@ -67,9 +67,9 @@ TEST_CASE_METHOD(Fixture, "a file that cannot be read is named", "[control]") {
 
 TEST_CASE_METHOD(Fixture, "of very many errors the first are told, and how many more there are",
                  "[control]") {
-    std::string routes;
-    for (int i = 0; i < 150; ++i) routes += routes.empty() ? "1" : ",1";
-    const ConfigErrors errors = errors_of(R"({"routes":[)" + routes + "]}");
+    std::string unknown;
+    for (int i = 0; i < 150; ++i) unknown += R"(,"x)" + std::to_string(i) + R"(":1)";
+    const ConfigErrors errors = errors_of(R"({"routes":[{"vHost":"b.example")" + unknown + "}]}");
     REQUIRE(errors.size() == penstock::model::most_errors + 1);
     CHECK(errors.back() == path + ": and 50 more");
 }
