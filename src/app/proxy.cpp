@@ -88,8 +88,8 @@ control::OwnAddresses Proxy::own_addresses() const {
             const net::Address address = net::Address::local_of(one.fd);
             if (std::find(bound.begin(), bound.end(), address) != bound.end()) continue;
             bound.push_back(address);
-            // One that was handed over may take both: ours take IPv6 alone.
-            if (address.family() == AF_INET6 && !net::is_v6_only(one.fd))
+            // One on all addresses that was handed over may take both: ours take IPv6 alone.
+            if (address.family() == AF_INET6 && address.host() == "::" && !net::is_v6_only(one.fd))
                 bound.push_back(*net::Address::parse("0.0.0.0", address.port()));
         }
     }

@@ -1,5 +1,6 @@
 #include "control/admin_tls.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -73,6 +74,10 @@ Result<void> AdminTls::read() {
         return refuse(part, path, context.error().message);
     }
     context_ = std::move(*context);
+    if (authorities->text.view() != authorities_) {
+        authorities_ = authorities->text.view();
+        ++trust_;
+    }
     if (context_->not_after() < std::time(nullptr)) {
         log(LogLevel::warn, "the admin side's certificate has expired",
             {{"file", std::string_view(files_.cert)}});
@@ -81,21 +86,29 @@ Result<void> AdminTls::read() {
 }
 
 const net::tls::FixedServerContext& AdminTls::context(TimePoint now) {
-    if (now < next_look_) return *context_;
+    look(now);
+    return *context_;
+}
+
+std::uint64_t AdminTls::trust(TimePoint now) {
+    look(now);
+    return trust_;
+}
+
+void AdminTls::look(TimePoint now) {
+    if (now < next_look_) return;
     next_look_ = now + look_period;
     const Versions found = versions();
-    if (found == versions_) return *context_;
+    if (found == seen_) return;
     const auto done = read();
     if (!done) {
         log(LogLevel::error,
             "the admin side's TLS files cannot be used; what was read before stays",
             {{"reason", std::string_view(done.error().message)}});
     }
-    versions_ = found;
-    for (auto& version : versions_) {
-        if (version && !version->is_settled()) version.reset();
-    }
-    return *context_;
+    seen_.reset();
+    const auto settled = [](const auto& version) { return !version || version->is_settled(); };
+    if (std::all_of(found.begin(), found.end(), settled)) seen_ = found;
 }
 
 }  // namespace penstock::control

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,18 +32,26 @@ class AdminTls {
     /// For the next connection. Looks at the files at most once a second.
     const net::tls::FixedServerContext& context(TimePoint now);
 
+    /// Another number whenever other clients are let in than before. Looks as context() does.
+    std::uint64_t trust(TimePoint now);
+
   private:
-    /// Of what was read, good or bad; empty where the file was not there, or had just changed.
+    /// Empty where the file was not there, or could not be looked at.
     using Versions = std::array<std::optional<FileVersion>, 3>;
 
     explicit AdminTls(AdminTlsFiles files) : files_(std::move(files)) {}
     Result<void> read();
     Versions versions() const;
+    void look(TimePoint now);
 
     AdminTlsFiles files_;
-    Versions versions_;
+    /// Of what was looked at last, good or bad; empty at first, and where something had just
+    /// changed: then it is read again.
+    std::optional<Versions> seen_;
     TimePoint next_look_{};
     std::shared_ptr<const net::tls::FixedServerContext> context_;
+    std::string authorities_;  // of the clients, as read
+    std::uint64_t trust_ = 0;
 };
 
 }  // namespace penstock::control

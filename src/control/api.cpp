@@ -84,8 +84,11 @@ Admission Api::admit(const ApiRequest& request) {
     admission.caller.name = request.peer.empty() ? Configuration::administrator : request.peer;
     admission.refusal = access_.refuse(request);
     if (!admission.refusal) admission.refusal = identify(request, admission.caller);
-    // Who has no token has no body read either.
-    if (admission.refusal || (tokens_ && is_open_to_all(path_of(request)))) return admission;
+    // Who has no token has no body read either, and a read has no use for one.
+    if (admission.refusal || is_read(request.method) ||
+        (tokens_ && is_open_to_all(path_of(request)))) {
+        return admission;
+    }
     const auto found = find_endpoint(request.method, path_of(request));
     const RouteMatch* const match = std::get_if<RouteMatch>(&found);
     admission.most_body = match == nullptr ? usual_most_body : match->endpoint->most_body;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/bytes.hpp"
 #include "control/problem.hpp"
@@ -32,6 +33,12 @@ constexpr Duration stall_time = std::chrono::seconds(10);
 constexpr Duration body_time = std::chrono::seconds(60);
 constexpr Duration full_rest = std::chrono::milliseconds(20);
 constexpr Duration linger_time = std::chrono::seconds(1);
+constexpr std::size_t most_lingering = 4 * 1024 * 1024;  // bytes that are read to no purpose
+/// An answer may take this long in all, and a second more for each so many of its bytes.
+constexpr Duration send_time = std::chrono::seconds(60);
+constexpr std::size_t least_rate = 64 * 1024;
+/// Answers of up to so many bytes are in no budget: their number is bounded.
+constexpr std::size_t small_answer = 64 * 1024;
 
 /// The fields that the handlers ask for, several lines of one joined (RFC 9110 section 5.3).
 class Fields {
@@ -63,12 +70,32 @@ std::string peer_of(int fd) {
     return fmt::format("uid {}", user.uid);
 }
 
-ApiResponse no_room_for_bodies() {
-    ApiResponse response = problem(Status::service_unavailable,
-                                   "Too many large bodies are under way; try again in a moment.");
+ApiResponse try_again(std::string_view why) {
+    ApiResponse response = problem(Status::service_unavailable, why);
     response.fields.emplace_back("Retry-After", "1");
     return response;
 }
+
+bool is_read(http::Method method) {
+    return method == http::Method::get || method == http::Method::head ||
+           method == http::Method::options;
+}
+
+/// Interrupts a stream whose answer takes too long in all: a client that reads a little now and
+/// then cannot hold its memory for good.
+struct SendLimit : io::Timer {
+    SendLimit(net::Stream& s, std::size_t bytes) : Timer(&due), stream(s) {
+        const auto for_size = std::chrono::seconds(bytes / least_rate);
+        stream.ring().timers().arm(*this, stream.ring().now() + send_time + for_size);
+    }
+    SendLimit(const SendLimit&) = delete;
+    SendLimit& operator=(const SendLimit&) = delete;
+    ~SendLimit() { stream.ring().timers().disarm(*this); }
+    static void due(io::Timer& timer) {
+        static_cast<SendLimit&>(timer).stream.interrupt(ETIMEDOUT);
+    }
+    net::Stream& stream;
+};
 
 }  // namespace
 
@@ -83,6 +110,7 @@ class ApiServer::AtWork {
     AtWork(const AtWork&) = delete;
     AtWork& operator=(const AtWork&) = delete;
     ~AtWork() {
+        connection_.is_executed = false;
         connection_.unlink();
         server_.waiting_.push_back(connection_);
     }
@@ -101,6 +129,10 @@ ApiServer::ApiServer(io::Ring& ring, int listener_fd, Api& api, AdminTls* tls, E
       epochs_(epochs),
       names_(names) {}
 
+ApiServer::~ApiServer() {
+    ring_.timers().disarm(last_call_);
+}
+
 void ApiServer::start() {
     accepting_ = true;
     io::spawn(accept_all());
@@ -109,9 +141,20 @@ void ApiServer::start() {
 void ApiServer::stop() {
     stopping_ = true;
     listener_.interrupt();
-    const auto end = [](Connection& connection) { connection.stream.interrupt(ECANCELED); };
+    // What is in force is said to be, where the client listens.
+    const auto end = [](Connection& connection) {
+        if (!connection.is_executed) connection.stream.interrupt(ECANCELED);
+    };
     waiting_.for_each(end);
     at_work_.for_each(end);
+    ring_.timers().arm(last_call_, ring_.now() + linger_time);
+}
+
+void ApiServer::LastCall::due(io::Timer& timer) {
+    ApiServer& server = static_cast<LastCall&>(timer).server;
+    const auto end = [](Connection& connection) { connection.stream.interrupt(ECANCELED); };
+    server.waiting_.for_each(end);
+    server.at_work_.for_each(end);
 }
 
 // --- connections ---
@@ -124,7 +167,9 @@ io::Task<void> ApiServer::accept_all() {
             continue;
         }
         const int fd = co_await listener_.accept(io::AcceptMode::single);
-        if (fd >= 0)
+        if (fd >= 0 && stopping_)
+            ::close(fd);
+        else if (fd >= 0)
             io::spawn(serve(fd));
         else if (fd != -ECANCELED)
             co_await ring_.sleep(full_rest);
@@ -157,6 +202,7 @@ io::Task<void> ApiServer::serve(int fd) {
 /// False where no TLS came about.
 io::Task<bool> ApiServer::secure(Connection& connection) {
     auto session = tls_->context(ring_.now()).accept(connection.stream.socket());
+    connection.trust = tls_->trust(ring_.now());
     if (session == nullptr) co_return false;
     const int error = co_await session->handshake(ring_.now() + head_time);
     if (error == EPROTO) {
@@ -179,8 +225,17 @@ io::Task<void> ApiServer::converse(Connection& connection) {
             if (!received.block) break;
             unread = std::move(received.block);
         }
+        if (is_distrusted(connection)) {
+            co_await linger(connection.stream);
+            break;
+        }
         keep = co_await serve_one(connection, unread);
     }
+}
+
+/// Its client has been let in by authorities that are not the present ones: it may come again.
+bool ApiServer::is_distrusted(const Connection& connection) {
+    return tls_ != nullptr && tls_->trust(ring_.now()) != connection.trust;
 }
 
 /// Reads on for a moment, so that a refused client sees our answer before its bytes meet a closed
@@ -188,9 +243,11 @@ io::Task<void> ApiServer::converse(Connection& connection) {
 io::Task<void> ApiServer::linger(net::Stream& stream) {
     stream.shutdown_send();
     const TimePoint deadline = ring_.now() + linger_time;
-    for (;;) {
+    std::size_t left = most_lingering;
+    while (ring_.now() < deadline) {
         io::Received received = co_await stream.receive(deadline, io::ReceiveSize::large);
-        if (!received.block) co_return;
+        if (!received.block || received.block->filled().size() >= left) co_return;
+        left -= received.block->filled().size();
     }
 }
 
@@ -204,9 +261,10 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     const ReadResult read =
         co_await reader.read_request(request, head_limits, ring_.now() + head_time);
     ApiResponse response;
+    std::optional<AtWork> at_work;
     if (read.ok()) {
         reader.start_body(request.framing);
-        response = co_await respond(connection, reader, request);
+        response = co_await respond(connection, reader, request, at_work);
     } else if (read.outcome == ReadOutcome::refused) {
         response = problem(read.refusal.status, read.refusal.reason);
     } else if (read.outcome == ReadOutcome::timed_out) {
@@ -216,14 +274,23 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     }
     const bool keep = read.ok() && request.keep_alive && reader.body_ended() && !stopping_;
     const bool head_only = read.ok() && request.method == http::Method::head;
+    const bool is_write = read.ok() && !is_read(request.method);
+    BudgetShare share(answers_);
+    const bool fits = response.body.size() <= small_answer || share.take(response.body.capacity());
+    if (!fits && !is_write)
+        response = try_again("Too many large answers are under way; try again in a moment.");
+    // Nobody is cut off to make room whose write is in force and who has not heard of it.
+    if (!is_write || http::code(response.status) >= 300) at_work.reset();
     const bool sent = co_await send(connection.stream, response, head_only, keep);
+    at_work.reset();
     if (sent && !keep) co_await linger(connection.stream);
     unread = reader.take_leftover();
     co_return sent&& keep;
 }
 
 io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& reader,
-                                         const http::RequestHead& request) {
+                                         const http::RequestHead& request,
+                                         std::optional<AtWork>& at_work) {
     Fields fields(request);
     ApiRequest asked{.method = request.method_text,
                      .target = request.path,
@@ -243,7 +310,6 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
     if (admission.refusal)
         co_return api_.refused(asked, admission.caller, *std::move(admission.refusal));
     // Who may send no body has to wait in line until it is clear that there is none.
-    std::optional<AtWork> at_work;
     if (admission.most_body > 0) at_work.emplace(*this, connection);
     if (request.expects_continue) {
         iovec piece = http::h1::piece_of("HTTP/1.1 100 Continue\r\n\r\n");
@@ -252,8 +318,12 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
     }
     BudgetedBody body(bodies_);
     auto refusal = co_await read_body(reader, admission.most_body, body);
+    // Closed for others' sake, or at our end, while it came: nobody would hear what becomes of it.
+    if (connection.stream.is_interrupted())
+        refusal = try_again("The connection was closed before the request was there.");
     if (refusal) co_return api_.refused(asked, admission.caller, *std::move(refusal));
     if (!at_work) at_work.emplace(*this, connection);
+    connection.is_executed = true;
     asked.body = body.view();
     ApiResponse response = co_await answer(asked);
     co_return response;
@@ -281,7 +351,8 @@ io::Task<std::optional<ApiResponse>> ApiServer::read_body(MessageReader& reader,
             co_return problem(Status::request_timeout, "the request body did not come in time");
         if (!piece.result.ok()) co_return problem(Status::bad_request, "malformed request body");
         if (body.size() + piece.data.size() > most) co_return Api::body_too_large(most);
-        if (!body.append(piece.data)) co_return no_room_for_bodies();
+        if (!body.append(piece.data))
+            co_return try_again("Too many large bodies are under way; try again in a moment.");
     }
     co_return std::nullopt;
 }
@@ -303,6 +374,7 @@ io::Task<bool> ApiServer::send(net::Stream& stream, const ApiResponse& response,
     head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
     const bool with_body = has_content && !head_only && !response.body.empty();
     iovec pieces[2] = {http::h1::piece_of(head), http::h1::piece_of(response.body)};
+    const SendLimit limit(stream, response.body.size());
     const int error = co_await stream.send(pieces, with_body ? 2 : 1, stall_time);
     co_return error == 0;
 }

@@ -1,9 +1,10 @@
-// BodyBudget: how much memory the bodies of requests under way may take together; and a body that
-// keeps to it.
+// BodyBudget: how much memory the bodies under way may take together, of requests or of answers;
+// and what keeps to it.
 //
-// Control thread only. A body's bytes are cleansed at its end: keys come in them.
+// Control thread only. The bytes of a request's body are cleansed at its end: keys come in them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -13,7 +14,7 @@ namespace penstock::control {
 
 class BodyBudget {
   public:
-    explicit BodyBudget(std::size_t bytes) noexcept : left_(bytes) {}
+    explicit BodyBudget(std::size_t bytes) noexcept : all_(bytes), left_(bytes) {}
     BodyBudget(const BodyBudget&) = delete;
     BodyBudget& operator=(const BodyBudget&) = delete;
 
@@ -21,7 +22,9 @@ class BodyBudget {
 
   private:
     friend class BudgetedBody;
+    friend class BudgetShare;
 
+    const std::size_t all_;
     std::size_t left_;
 };
 
@@ -47,6 +50,29 @@ class BudgetedBody {
   private:
     BodyBudget& budget_;
     SecretText text_;
+};
+
+/// What a body that is there already takes, for as long as this lives.
+class BudgetShare {
+  public:
+    /// The budget outlives it.
+    explicit BudgetShare(BodyBudget& budget) noexcept : budget_(budget) {}
+    BudgetShare(const BudgetShare&) = delete;
+    BudgetShare& operator=(const BudgetShare&) = delete;
+    ~BudgetShare() { budget_.left_ += taken_; }
+
+    /// False where the budget has no room for it. Whatever its size, there is room for one alone.
+    /// To be called once.
+    [[nodiscard]] bool take(std::size_t bytes) noexcept {
+        if (bytes > budget_.left_ && budget_.left_ < budget_.all_) return false;
+        taken_ = std::min(bytes, budget_.left_);
+        budget_.left_ -= taken_;
+        return true;
+    }
+
+  private:
+    BodyBudget& budget_;
+    std::size_t taken_ = 0;
 };
 
 }  // namespace penstock::control

@@ -1,5 +1,6 @@
 #include "control/config_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -49,11 +50,16 @@ ConfigErrors lines_of(const std::string& path, std::string_view text,
                       const model::FieldErrors& errors) {
     model::JsonLocations locations(text);
     ConfigErrors lines;
-    for (const model::FieldError& error : errors) {
+    // Each costs a walk through the text.
+    const std::size_t shown = std::min(errors.size(), model::most_errors);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const model::FieldError& error = errors[i];
         const std::string_view separator = error.pointer.empty() ? "" : ": ";
         lines.push_back(line_at(path, locations.of(error.pointer),
                                 fmt::format("{}{}{}", error.pointer, separator, error.detail)));
     }
+    if (shown < errors.size())
+        lines.push_back(fmt::format("{}: and {} more", path, errors.size() - shown));
     return lines;
 }
 

@@ -7,11 +7,12 @@ import socket
 import ssl
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 import pki
 from admin import audit_lines, bearer, private, trusting
-from harness import (case, cases, contains, equal, expect, expect_refused, free_port, lacks, named, one_of,
+from harness import (DEADLINE, case, cases, contains, equal, expect, expect_refused, free_port, lacks, named, one_of,
                      run_program)
 
 ROUTES = "/api/v1/routes"
@@ -205,6 +206,45 @@ def certificate_changes(t):
     lacks(proxy.stderr(), "PRIVATE KEY", "the log")
 
 
+@case("TLS files that cannot be looked at from the start are spoken of once, and what was read serves")
+def files_out_of_reach(t):
+    pair = pki.make("localhost", "IP:127.0.0.1")
+    proxy, folder = start_secured(t, pair, "--log-level", "info", wait=False)
+    t.eventually(lambda: "serving" in proxy.stderr(), "its serving")
+    for name in ("cert", "key"):
+        os.unlink(Path(folder) / name)
+
+    def told():
+        equal(proxy.api("GET", ROUTES).status, 200, "status")
+        return [line for line in proxy.stderr_lines() if "TLS files cannot be used" in line]
+    t.eventually(told, "a complaint")
+    began = time.monotonic()
+    t.eventually(lambda: told() and time.monotonic() - began > 1.2, "another look")
+    equal(len(told()), 1, "complaints")
+
+
+@case("a client CA that is taken out is not trusted on kept connections either")
+def authority_withdrawn(t):
+    pair, ca, next_ca = pki.make("localhost", "IP:127.0.0.1"), pki.make("admins", ca=True), pki.make("others", ca=True)
+    good, folder = trusting(pair, pki.make("someone.test", issuer=ca)), t.folder()
+    proxy, _ = start_secured(t, pair, "--admin-client-ca", private(folder, "ca", ca.cert, 0o644), context=good)
+    with socket.create_connection(("127.0.0.1", proxy.admin_port), DEADLINE) as sock:
+        with good.wrap_socket(sock, server_hostname="127.0.0.1") as kept:
+            def answered():
+                kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                return kept.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            expect(answered(), "the first request is answered")
+            began = time.monotonic()
+            while time.monotonic() - began < 1.2:  # nothing changes for whom the new file names as well
+                private(folder, "ca", ca.cert, 0o644)
+                expect(answered(), "who is trusted still is answered")
+                time.sleep(0.1)
+            private(folder, "ca", next_ca.cert, 0o644)
+            t.eventually(lambda: not answered(), "the end of the kept connection")
+    proxy.admin_context = trusting(pair, pki.make("someone.test", issuer=next_ca))
+    equal(proxy.api("GET", ROUTES).status, 200, "whom the next CA signed")
+
+
 @case("beyond loopback, with tokens and TLS, it serves")
 def public(t):
     pair, folder = pki.make("localhost", "IP:127.0.0.1"), t.folder()
@@ -328,6 +368,19 @@ def own_backends(t):
         path = private(folder, "config.json", json.dumps(document))
         expect_refused(run_program("--http", f"127.0.0.1:{mine}", "--admin", f"127.0.0.1:{free_port()}", "--config", path),
                        path, "/routes/0/backends/0/hostname")
+
+
+@case("a socket on one IPv6 address that was handed over, and would take IPv4 too, is not at IPv4 addresses")
+def handed_over_v6(t):
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(("::1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        proxy = t.start("--http", f"fd:{listener.fileno()}", pass_fds=[listener.fileno()])
+    for hostname, status in (("::1", 422), ("127.0.0.1", 201)):
+        route = {"vHost": "a.test", "backends": [{"hostname": hostname, "port": port}]}
+        equal(proxy.api("POST", ROUTES, route).status, status, f"status of {hostname}")
 
 
 @case("a name that comes to mean ourselves: refused where it is known, without requests where it turns later")

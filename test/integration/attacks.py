@@ -1,14 +1,16 @@
 """Attacks on the REST API (test/support/api_attacks.py): each is refused as it should be, the API answers another client at
 once, and traffic goes on."""
 
+import json
 import select
+import signal
 
 import api_attacks  # noqa: F401 (enters its attacks)
 import api_crowds  # noqa: F401
 import api_victim
 import pki
 from admin import bearer, private, trusting
-from harness import PATIENCE, SANITIZED, Cut, Malformed, Silent, answers, at_least, case, equal, expect, response
+from harness import PATIENCE, SANITIZED, Cut, Malformed, Silent, answers, at_least, case, contains, equal, expect, response
 from steady import SteadyLoad
 
 ANSWER_WITHIN = 2.0 * PATIENCE  # seconds that another client waits at most right after an attack
@@ -65,10 +67,7 @@ def budget(t):
     clients = [victim.raw() for _ in range(12)]
     for client in clients:
         client.send(victim.head("PUT /api/v1/config", "Content-Type: application/json", f"Content-Length: {64 << 20}"))
-        try:
-            client.send(part)
-        except OSError:
-            pass  # refused meanwhile
+        client.try_send(part)  # it may be refused meanwhile
     for client in clients:
         if client.ended or select.select([client.sock], [], [], 0.2)[0]:
             answer = client.read_response("PUT")
@@ -82,6 +81,72 @@ def budget(t):
     spaces = document.body + b" " * (20 << 20)
     t.eventually(lambda: victim.proxy.api("PUT", "/api/v1/config", spaces, bearer(api_victim.WRITER)).status == 200,
                  "a large document's being taken once there is room")
+
+
+def large_document(victim):
+    """Makes the configuration some 8 MB large."""
+    headers = {f"X-{i}": "v" * 100 for i in range(60)}
+    document = victim.proxy.api("GET", "/api/v1/config", headers=bearer(api_victim.WRITER)).json
+    document["routes"] += [{"vHost": f"r{i}.test", "backends": [], "headers": headers} for i in range(1_200)]
+    text = json.dumps(document).encode()
+    answer = victim.proxy.api("PUT", "/api/v1/config", text, bearer(api_victim.WRITER))
+    equal(answer.status, 200, "status of the large document")
+    at_least(len(answer.body), 6 << 20, "its bytes")
+    return answer.body
+
+
+@case("large answers that nobody reads have a bound in all: past it 503 with Retry-After, and room again when they have gone",
+      alone=True, deadline=120.0)
+def answers_budget(t):
+    victim = start(t)
+    keep(victim, t.bare_origin().backend)
+    size, statuses = len(large_document(victim)), []
+    clients = [victim.raw(receive_buffer=4096) for _ in range(BUDGET // size + 6)]
+    for client in clients:
+        client.send(victim.head("GET /api/v1/config"))
+        statuses.append(client.read_head().status)
+    fit = statuses.count(200)
+    equal(statuses, [200] * fit + [503] * (len(clients) - fit), "statuses")
+    at_least(fit, BUDGET // size // 2, "answers that fit")  # their memory may be twice their size
+    contains(clients[-1].received, b"Retry-After", "the answer that has no room")
+    victim.answers_others(ANSWER_WITHIN)
+    victim.close()
+    t.eventually(lambda: victim.proxy.api("GET", "/api/v1/config", headers=bearer(api_victim.READER)).status == 200,
+                 "a large answer once there is room")
+
+
+def write_unread(victim, document):
+    """A client whose write is in force, and who has read no more of its answer than the head."""
+    client = victim.raw()
+    client.send(victim.with_body("PUT /api/v1/config", document))
+    answer = client.read_head()
+    equal(answer.status, 200, "status of the write")
+    return client, int(answer.fields.need("Content-Length"))
+
+
+@case("the answer to a write that is in force is not cut off to make room for others", alone=True, deadline=60.0)
+def write_in_a_crowd(t):
+    victim = start(t)
+    keep(victim, t.bare_origin().backend)
+    client, size = write_unread(victim, large_document(victim))
+    for _ in range(1_100):
+        victim.raw()
+    victim.answers_others(ANSWER_WITHIN)
+    equal(len(client.read_exactly(size)), size, "bytes of its answer")
+
+
+@case("nor by a stop", alone=True, deadline=60.0)
+def write_at_stop(t):
+    victim = start(t)
+    keep(victim, t.bare_origin().backend)
+    client, size = write_unread(victim, large_document(victim))
+    idle = victim.raw()
+    equal(idle.ask(victim.head("GET /healthz")).status, 200, "status for a client that stays")
+    victim.proxy.signal(signal.SIGTERM)
+    idle.wait_end()
+    equal(len(client.read_exactly(size)), size, "bytes of its answer")
+    client.close()
+    equal(victim.proxy.wait_exit(), 0, "exit code")
 
 
 @case("the same under TLS: 1,100 silent connections do not lock anybody out", alone=True, deadline=60.0)

@@ -109,6 +109,23 @@ def probes_with_bodies(v):
             sock.close()
 
 
+@attack("reads with bodies: none is read, not even with a token")
+def reads_with_bodies(v):
+    v.refuses(v.head(f"GET {ROUTES}", "Content-Length: 60000000"), 413)
+    v.refuses(v.head("GET /api/v1/config", "Transfer-Encoding: chunked") + b"1\r\nx\r\n0\r\n\r\n", 413)
+    v.refuses(v.head(f"HEAD {ROUTES}", "Content-Length: 1") + b"x", 413, method="HEAD")
+
+
+@attack("a refused client that sends on without a pause is cut off")
+def without_pause(v):
+    client, piece = v.raw(), bytes(1 << 20)
+    client.send(v.head("PUT /api/v1/config", "Content-Length: 1000000000", token=None))
+    began = time.monotonic()
+    sent = client.send_until_stalled(piece, limit=1 << 30)
+    expect(client.unsendable, f"it is cut off ({sent >> 20} MiB sent in {time.monotonic() - began:.1f} s)")
+    v.kept()
+
+
 @attack("2,000 connections that are reset at once")
 def resets(v):
     for _ in range(2_000):

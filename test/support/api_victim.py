@@ -54,8 +54,8 @@ class Victim:
         self.own = f"127.0.0.1:{proxy.admin_port}"
         self.open = []
 
-    def raw(self):
-        self.open.append(Client(self.address, "attacker"))
+    def raw(self, **sockets):
+        self.open.append(Client(self.address, "attacker", **sockets))
         return self.open[-1]
 
     def close(self):

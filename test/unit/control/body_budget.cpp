@@ -26,3 +26,22 @@ TEST_CASE("bodies share a budget, which is whole again when they have gone", "[c
     }
     CHECK(budget.left() == all);
 }
+
+TEST_CASE("large answers share a budget, in which one alone has room", "[control]") {
+    BodyBudget budget(100);
+    {
+        BudgetShare first(budget);
+        BudgetShare second(budget);
+        REQUIRE(first.take(60));
+        CHECK_FALSE(second.take(50));
+        CHECK(second.take(40));
+        CHECK(budget.left() == 0);
+    }
+    REQUIRE(budget.left() == 100);
+    {
+        BudgetShare huge(budget);
+        CHECK(huge.take(1'000));
+        CHECK_FALSE(BudgetShare(budget).take(1));
+    }
+    CHECK(budget.left() == 100);
+}

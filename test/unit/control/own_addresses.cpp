@@ -56,7 +56,8 @@ TEST_CASE("a listener on one address is there alone", "[control]") {
     CHECK_FALSE(own(addresses, "[::1]:80"));
     CHECK_FALSE(own(addresses, "192.0.2.1:80"));
     CHECK_FALSE(own(addresses, "127.0.0.1:0"));
-    CHECK_FALSE(own(OwnAddresses(), "127.0.0.1:80"));
+    const OwnAddresses none;
+    CHECK_FALSE(own(none, "127.0.0.1:80"));
 }
 
 TEST_CASE("a listener on all addresses is at each of this machine's", "[control]") {
@@ -71,6 +72,28 @@ TEST_CASE("a listener on all addresses is at each of this machine's", "[control]
     CHECK_FALSE(own(addresses, "127.0.0.1:82"));
     if (const std::string mine = address_of_this_machine(); !mine.empty())
         CHECK(own(addresses, (mine + ":80").c_str()));
+}
+
+TEST_CASE("this machine's addresses are asked for once a second, and kept where that fails",
+          "[control]") {
+    OwnAddresses::Hosts answer(std::in_place);
+    answer->insert("192.0.2.1");
+    int asked = 0;
+    OwnAddresses addresses({*Address::parse_endpoint("0.0.0.0:80")}, [&] {
+        ++asked;
+        return answer;
+    });
+    const Address mine = *Address::parse_endpoint("192.0.2.1:80");
+    const penstock::TimePoint start = penstock::Clock::now();
+    for (int i = 0; i < 1'000; ++i) CHECK(addresses.contains(mine, start));
+    CHECK(asked == 1);
+    answer.reset();
+    CHECK(addresses.contains(mine, start + std::chrono::seconds(1)));
+    CHECK(asked == 2);
+    answer.emplace();
+    CHECK(addresses.contains(mine, start + std::chrono::milliseconds(1'500)));
+    CHECK_FALSE(addresses.contains(mine, start + std::chrono::seconds(2)));
+    CHECK(asked == 3);
 }
 
 TEST_CASE_METHOD(ApiFixture, "a backend that is ourselves is refused, with its pointer",
