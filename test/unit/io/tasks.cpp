@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "fixture.hpp"
 #include "base/sanitizers.hpp"
+#include "fixture.hpp"
 #include "io/both.hpp"
 
 using namespace penstock;
