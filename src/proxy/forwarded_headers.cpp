@@ -187,7 +187,7 @@ void drop_replaced(http::RequestHead& request, const snapshot::Route& route, boo
                 entry.dropped = absolute_form;
                 break;
             case FieldId::authorization:  // it was for us
-                entry.dropped = route.is_guarded && !forwards_credentials(route);
+                if (route.is_guarded && !forwards_credentials(route)) entry.dropped = true;
                 break;
             case FieldId::max_forwards:
                 entry.dropped = counts_forwards;
