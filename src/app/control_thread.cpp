@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "app/options.hpp"
 #include "base/log.hpp"
 #include "control/config_file.hpp"
 #include "control/store/open.hpp"
@@ -23,16 +24,6 @@ std::string describe(const control::Refusal& refusal) {
     for (const auto& error : refusal.errors) {
         if (!text.empty()) text += "; ";
         text += error.pointer + ": " + error.detail;
-    }
-    return text;
-}
-
-/// Further lines of an error look like the first, which main() starts with our name.
-std::string join(const control::ConfigErrors& lines) {
-    std::string text;
-    for (const std::string& line : lines) {
-        if (!text.empty()) text.append("\npenstock: ");
-        text.append(line);
     }
     return text;
 }
@@ -152,7 +143,9 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     set_up_names(options);
     configuration_ =
         std::make_unique<control::Configuration>(*store_, publisher_, events_, *names_);
+    configuration_->check_process_by(&check_process);
     configuration_->keep_clear_of(options.own_addresses);
+    configuration_->check_process_by(&check_process);
     if (auto loaded = load(options); !loaded) return loaded;
     epochs_ = std::make_unique<control::EpochWait>(*ring_, publisher_);
     start_probing();
@@ -238,7 +231,7 @@ Result<void> ControlThread::load(const ControlOptions& options) {
             options.config_always ? control::FileUse::always : control::FileUse::when_new;
         const auto applied =
             control::apply_config_file(*options.config_file, use, *configuration_, *store_);
-        if (!applied) return Failure{Error{join(applied.error())}};
+        if (!applied) return Failure{Error{control::join(applied.error())}};
     }
     bool done = false;
     io::spawn(look_up_names(done));

@@ -9,6 +9,7 @@
 #include "app/options.hpp"
 #include "app/privileges.hpp"
 #include "app/signals.hpp"
+#include "app/start_process.hpp"
 #include "base/log.hpp"
 #include "control/config_file.hpp"
 
@@ -23,7 +24,7 @@ int refuse(const std::string& message) {
 }
 
 int check(const std::string& path) {
-    const auto checked = penstock::control::check_config_file(path);
+    const auto checked = penstock::control::check_config_file(path, &penstock::app::check_process);
     if (checked) {
         std::printf("%s: good\n", path.c_str());
         return 0;
@@ -52,7 +53,7 @@ void greet(const penstock::app::Options& options) {
 
 int main(int argc, char** argv) {
     using namespace penstock;
-    auto parsed = app::parse_options(argc, argv);
+    auto parsed = app::parse_options(argc, argv, &app::process_to_start_with);
     if (!parsed) return refuse(parsed.error().message);
     if (const auto* printout = std::get_if<app::Printout>(&*parsed)) {
         std::fputs(printout->text.c_str(), stdout);

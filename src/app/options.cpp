@@ -1,5 +1,6 @@
 #include "app/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <functional>
@@ -29,6 +30,20 @@ constexpr std::array unbuilt_flags{
 
 constexpr std::uint64_t most_auth_threads = 1'024;
 
+/// Flags that say where the document is cannot stand in it.
+constexpr std::array flags_outside_documents{"--store", "--config", "--config-always"};
+
+/// "--max-header-bytes" is maxHeaderBytes in a document.
+std::string process_name(std::string_view flag) {
+    std::string name;
+    for (std::size_t i = 2; i < flag.size(); ++i) {
+        const bool is_start = flag[i] == '-' && i + 1 < flag.size();
+        if (is_start) ++i;
+        name += is_start ? static_cast<char>(flag[i] - 'a' + 'A') : flag[i];
+    }
+    return name;
+}
+
 std::string environment_name(const std::string& flag) {
     std::string name = "PENSTOCK_";
     for (const char c : flag.substr(2))
@@ -54,6 +69,7 @@ class CommandLine {
               const std::string& help, std::function<Result<void>(const std::string&)> take,
               const std::string& fallback = {}) {
         Flag& entry = add(flag, std::move(take));
+        entry.is_list = true;
         auto* option = app_.add_option(flag, entry.values, help)
                            ->delimiter(',')
                            ->type_name(type)
@@ -78,6 +94,7 @@ class CommandLine {
     void toggle(const std::string& group, const std::string& flag, const std::string& help,
                 std::function<Result<void>(const std::string&)> take) {
         Flag& entry = add(flag, std::move(take));
+        entry.is_toggle = true;
         app_.add_flag_callback(
                 flag, [&entry] { entry.values = {"on"}; }, help)
             ->group(group)
@@ -130,16 +147,50 @@ class CommandLine {
         return {};
     }
 
+    /// Those of a document that were given nowhere else, or what is wrong with them.
+    model::FieldErrors take(const model::ProcessFlags& process) {
+        model::FieldErrors errors;
+        for (const model::ProcessFlag& given : process.flags) {
+            if (auto fault = take(given); !fault.empty())
+                errors.push_back({model::child_pointer("/process", given.name), std::move(fault)});
+        }
+        return errors;
+    }
+
   private:
     struct Flag {
         std::string name;
         std::function<Result<void>(const std::string&)> take;
         std::vector<std::string> values;
         const CLI::Option* option = nullptr;  // null: the values are there only if it was given
+        bool is_toggle = false;
+        bool is_list = false;
+
+        bool is_given() const { return option != nullptr ? option->count() > 0 : !values.empty(); }
     };
 
+    /// What is wrong with it; empty: nothing, or the flag was given elsewhere.
+    std::string take(const model::ProcessFlag& given) {
+        const auto flag = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& one) {
+            return process_name(one.name) == given.name;
+        });
+        if (flag == flags_.end()) return "is no flag of the program";
+        if (std::find(flags_outside_documents.begin(), flags_outside_documents.end(), flag->name) !=
+            flags_outside_documents.end())
+            return "can stand on the command line and in the environment only";
+        if (given.is_list && !flag->is_list) return "takes one value";
+        for (const std::string& value : given.values) {
+            if (flag->is_toggle && value != "true" && value != "false")
+                return "must be true or false";
+            if (value.empty()) return "a value is wanted";
+            if (flag->is_given() || (flag->is_toggle && value == "false")) continue;
+            if (const auto taken = flag->take(value); !taken) return taken.error().message;
+        }
+        return {};
+    }
+
     Flag& add(const std::string& name, std::function<Result<void>(const std::string&)> take) {
-        return flags_.emplace_back(Flag{name, std::move(take), {}, nullptr});
+        return flags_.emplace_back(Flag{.name = name, .take = std::move(take), .values = {}});
     }
 
     static std::optional<CommandLineResult> done(CommandLineResult result) { return result; }
@@ -375,13 +426,15 @@ void describe_process(CommandLine& line, Options& options) {
     line.one(group, "--pid-file", "FILE", "Write the process id here", text_into(options.pid_file));
 }
 
-}  // namespace
-
-Result<CommandLineResult> parse_options(int argc, const char* const* argv) {
+Options defaults() {
     Options options;
     options.admin = *net::Address::parse("127.0.0.1", 9080);
     options.proxy.node_name.clear();
-    CommandLine line;
+    return options;
+}
+
+/// All flags, which write to `options`.
+void describe(CommandLine& line, Options& options) {
     describe_listening(line, options);
     describe_admin(line, options);
     describe_threads(line, options);
@@ -389,11 +442,32 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv) {
     describe_timeouts(line, options);
     describe_process(line, options);
     line.refuse_unbuilt();
+}
+
+}  // namespace
+
+model::FieldErrors check_process(const model::ProcessFlags& process) {
+    Options options = defaults();
+    CommandLine line;
+    describe(line, options);
+    return line.take(process);
+}
+
+Result<CommandLineResult> parse_options(int argc, const char* const* argv,
+                                        const ProcessSource& source) {
+    Options options = defaults();
+    CommandLine line;
+    describe(line, options);
     line.add_check();
     auto other = line.parse(argc, argv);
     if (!other) return Failure{other.error()};
     if (*other) return std::move(**other);
     if (const auto converted = line.convert(); !converted) return Failure{converted.error()};
+    if (source) {
+        const auto process = source(options);
+        if (!process) return Failure{process.error()};
+        line.take(*process);  // checked by its source
+    }
     if (options.config_always && !options.config_file)
         return Failure{Error{"--config-always wants --config"}};
     if (options.proxy.proxy_protocol && options.proxy.trusted_proxies.empty())

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,6 +15,7 @@
 #include <penstock/result.hpp>
 
 #include "base/log.hpp"
+#include "model/process_flags.hpp"
 #include "net/address.hpp"
 #include "proxy/settings.hpp"
 
@@ -70,7 +72,17 @@ struct FileToCheck {
 /// What the program is asked to do.
 using CommandLineResult = std::variant<Options, Printout, FileToCheck>;
 
-Result<CommandLineResult> parse_options(int argc, const char* const* argv);
+/// Gives the `process` of the configuration that a start with these options goes by.
+using ProcessSource = std::function<Result<model::ProcessFlags>(const Options&)>;
+
+/// A flag of the command line counts before one of the environment, and that before one of
+/// `process`; without a source there is none.
+Result<CommandLineResult> parse_options(int argc, const char* const* argv,
+                                        const ProcessSource& source = {});
+
+/// What is wrong with a document's `process`, with pointers below "/process". Of flags that do not
+/// go together nothing is said before the start.
+model::FieldErrors check_process(const model::ProcessFlags& process);
 
 /// What --version prints: our version and commit, the libraries', and the engines that this kernel
 /// allows.

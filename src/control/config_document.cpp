@@ -33,14 +33,14 @@ void write_list(std::string& out, const Items& items, Write write) {
 }
 
 template <class Routes, class RouteOf>
-std::string write_document(const Routes& routes, RouteOf route_of,
+std::string write_document(const std::string& process, const Routes& routes, RouteOf route_of,
                            const AuthProviders& auth_providers,
                            const CertificateConfigs& certificates) {
     std::string out;
     {
         model::JsonObject object(out);
         object.key("version") += '1';
-        object.key("process") += "{}";
+        object.key("process") += process;
         object.key("routes");
         write_list(out, routes, [&](const auto& item) {
             model::write_configured(out, route_of(item), Secrets::left_out);
@@ -145,7 +145,8 @@ Result<std::string> current_document(const Configuration& configuration) {
     for (std::size_t i = 0; i < stored->size(); ++i)
         certificates.emplace(fmt::format("{:08}", i), (*stored)[i]);
     return write_document(
-        configuration.routes(), [](const auto& item) -> const RouteConfig& { return item.second; },
+        configuration.process(), configuration.routes(),
+        [](const auto& item) -> const RouteConfig& { return item.second; },
         configuration.auth_providers(), certificates);
 }
 
@@ -164,6 +165,7 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
             model::inherit_secrets(provider, before->second.config);
     }
     model::check(draft);
+    model::add_new(draft.errors, configuration.check_process(draft.value.process));
     AuthProviders providers = check_auth_providers(draft, configuration);
     auto checked = check_certificates(draft, *stored);
     auto& routes = draft.value.routes;
@@ -181,9 +183,11 @@ Configuration::Outcome apply_document(model::Draft<model::ConfigDocument> draft,
         std::map<std::string_view, const RouteConfig*> sorted;
         for (const RouteConfig& route : routes) sorted[route.v_host] = &route;
         *shown = write_document(
-            sorted, [](const auto& item) -> const RouteConfig& { return *item.second; }, providers,
+            draft.value.process.json, sorted,
+            [](const auto& item) -> const RouteConfig& { return *item.second; }, providers,
             certificates);
     }
+    whole.process = std::move(draft.value.process.json);
     whole.auth_providers.emplace();
     for (auto& [id, provider] : providers) whole.auth_providers->push_back(std::move(provider));
     return configuration.replace_all(std::move(routes), mode, std::move(whole));

@@ -15,6 +15,7 @@
 #include "control/preconditions.hpp"
 #include "control/store/memory.hpp"
 #include "io/timer_wheel.hpp"
+#include "model/json_document.hpp"
 #include "model/json_location.hpp"
 #include "model/route.hpp"
 
@@ -90,28 +91,83 @@ Result<std::uint64_t, ConfigErrors> apply_text(const std::string& path, std::str
     return Failure{ConfigErrors{fmt::format("{}: {}", path, refusal.detail)}};
 }
 
-bool is_configured(const Configuration& configuration) {
-    return !configuration.routes().empty() || !configuration.auth_providers().empty() ||
-           !configuration.certificates().domains().empty();
+/// True where the store has something of a configuration.
+Result<bool> is_configured(Store& store) {
+    for (const RowKind kind : {RowKind::route, RowKind::certificate, RowKind::auth_provider}) {
+        const auto rows = store.rows(kind);
+        if (!rows) return Failure{rows.error()};
+        if (!rows->empty()) return true;
+    }
+    return false;
+}
+
+/// True where the file of that hash is to be applied.
+Result<bool> is_to_be_used(const std::string& hash, FileUse use, Store& store) {
+    if (use == FileUse::always) return true;
+    const auto configured = is_configured(store);
+    if (!configured) return configured;
+    if (!*configured) return true;
+    const auto applied = applied_file(store);
+    if (!applied) return Failure{applied.error()};
+    return *applied != hash;
+}
+
+Result<model::ProcessFlags, ConfigErrors> process_of_file(const std::string& path,
+                                                          std::string_view text,
+                                                          const model::ProcessCheck& check) {
+    auto document = model::draft_config(text);
+    if (!document) return Failure{lines_of(path, document.error())};
+    model::FieldErrors errors = std::move(document->errors);
+    std::erase_if(errors,
+                  [](const auto& error) { return !model::points_into(error.pointer, "/process"); });
+    model::add_new(errors, check(document->value.process));
+    if (!errors.empty()) return Failure{lines_of(path, text, errors)};
+    return std::move(document->value.process);
+}
+
+Result<model::ProcessFlags, ConfigErrors> stored_process(Store& store,
+                                                         const model::ProcessCheck& check) {
+    const auto rows = store.rows(RowKind::process);
+    if (!rows) return Failure{ConfigErrors{rows.error().message}};
+    if (rows->empty()) return model::ProcessFlags();
+    const auto document = model::JsonDocument::parse(rows->front().value);
+    if (!document) return Failure{ConfigErrors{"the stored process is no JSON"}};
+    model::FieldErrors errors;
+    auto process = model::read_process(document->root(), "/process", errors);
+    model::add_new(errors, check(process));
+    if (errors.empty()) return process;
+    ConfigErrors lines;
+    for (const auto& error : errors)
+        lines.push_back(
+            fmt::format("the stored configuration: {}: {}", error.pointer, error.detail));
+    return Failure{std::move(lines)};
 }
 
 }  // namespace
+
+std::string join(const ConfigErrors& lines) {
+    std::string text;
+    for (const std::string& line : lines) {
+        if (!text.empty()) text.append("\npenstock: ");
+        text.append(line);
+    }
+    return text;
+}
 
 Result<std::uint64_t, ConfigErrors> apply_config_file(const std::string& path, FileUse use,
                                                       Configuration& configuration, Store& store) {
     const auto text = read_document_file(path);
     if (!text) return Failure{text.error()};
     const std::string hash = entity_tag(text->view());
-    if (use == FileUse::when_new && is_configured(configuration)) {
-        const auto applied = applied_file(store);
-        if (!applied) return Failure{ConfigErrors{applied.error().message}};
-        if (*applied == hash) return std::uint64_t{0};
-    }
+    const auto used = is_to_be_used(hash, use, store);
+    if (!used) return Failure{ConfigErrors{used.error().message}};
+    if (!*used) return std::uint64_t{0};
     return apply_text(path, text->view(), configuration, Configuration::Mode::apply_at_once,
                       {applied_file_row(hash)});
 }
 
-Result<void, ConfigErrors> check_config_file(const std::string& path) {
+Result<void, ConfigErrors> check_config_file(const std::string& path,
+                                             const model::ProcessCheck& check_process) {
     const auto text = read_document_file(path);
     if (!text) return Failure{text.error()};
     MemoryStore store;
@@ -120,11 +176,23 @@ Result<void, ConfigErrors> check_config_file(const std::string& path) {
     io::TimerWheel timers(Clock::now());
     Names names(timers, [](const std::string&) {});  // a check looks none up
     Configuration configuration(store, publisher, events, names);
+    configuration.check_process_by(check_process);
     // Applied, to this empty one: a check would ask for names to be looked up first.
     const auto applied =
         apply_text(path, text->view(), configuration, Configuration::Mode::apply_at_once, {});
     if (!applied) return Failure{applied.error()};
     return {};
+}
+
+Result<model::ProcessFlags, ConfigErrors> process_to_start_with(
+    const std::optional<std::string>& file, FileUse use, Store& store,
+    const model::ProcessCheck& check) {
+    if (!file) return stored_process(store, check);
+    const auto text = read_document_file(*file);
+    if (!text) return Failure{text.error()};
+    const auto used = is_to_be_used(entity_tag(text->view()), use, store);
+    if (!used) return Failure{ConfigErrors{used.error().message}};
+    return *used ? process_of_file(*file, text->view(), check) : stored_process(store, check);
 }
 
 }  // namespace penstock::control

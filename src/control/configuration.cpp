@@ -152,6 +152,7 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
     }
     replacement.of_routes = std::move(certificates);
     replacement.rows = std::move(whole.rows);
+    replacement.process = std::move(whole.process);
     for (const auto& [v_host, route] : routes_) replacement.routes[v_host] = std::nullopt;
     for (RouteConfig& route : routes) {
         std::string v_host = route.v_host;
@@ -166,6 +167,8 @@ Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> route
 
 Configuration::Outcome Configuration::replace(Replacement replacement, Reason reason) {
     settle_auth_providers(replacement);
+    if (replacement.process && *replacement.process != process_)
+        replacement.rows.push_back(row_of_process(*replacement.process));
     std::vector<RouteChange> changes;
     for (const auto& [v_host, route] : replacement.routes) {
         changes.push_back(route ? change_to(*route) : RouteChange{v_host, nullptr});
@@ -184,6 +187,7 @@ Configuration::Outcome Configuration::replace(Replacement replacement, Reason re
         commit(changes, replacement.certificates, std::move(replacement.rows), std::move(reason));
     if (!outcome) return outcome;
     take_auth_providers(replacement);
+    if (replacement.process) process_ = std::move(*replacement.process);
     for (const auto& [v_host, route] : replacement.routes) {
         forget(v_host);
         forget_marks(v_host, route ? &*route : nullptr);

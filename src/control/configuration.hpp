@@ -29,6 +29,7 @@
 #include "control/stored_rows.hpp"
 #include "http/status.hpp"
 #include "model/field_error.hpp"
+#include "model/process_flags.hpp"
 #include "snapshot/publisher.hpp"
 
 namespace penstock::control {
@@ -85,6 +86,12 @@ class Configuration {
     /// At start: publishes what the store holds.
     Outcome load();
 
+    /// Who knows which flags the program has; before load(). Without it there are none.
+    void check_process_by(model::ProcessCheck check) { process_check_ = std::move(check); }
+    model::FieldErrors check_process(const model::ProcessFlags& process) const;
+    /// JSON: the flags that the next start takes from here.
+    const std::string& process() const noexcept { return process_; }
+
     const Routes& routes() const noexcept { return routes_; }
     /// Null where there is none of that vHost; valid until the next change.
     const RouteConfig* find(std::string_view v_host) const;
@@ -102,6 +109,8 @@ class Configuration {
         std::optional<std::vector<CheckedCertificate>> certificates{};
         /// The only ones; nothing: those there are stay.
         std::optional<std::vector<CheckedAuthProvider>> auth_providers{};
+        /// The document's `process`, checked; nothing: it stays.
+        std::optional<std::string> process{};
         std::string what = "the whole configuration";
         std::string by = administrator;
         std::vector<RowChange> rows{};  // of the node, stored with it
@@ -187,6 +196,7 @@ class Configuration {
         std::map<std::string, CertificatePtr, std::less<>> of_routes;  // of their `ssl`, by vHost
         std::vector<CertificateChange> certificates;
         std::map<std::string, std::optional<CheckedAuthProvider>, std::less<>> auth_providers;
+        std::optional<std::string> process;
         std::vector<RowChange> rows;  // to be stored beside those of routes
     };
     /// For the list of revisions.
@@ -204,6 +214,7 @@ class Configuration {
                                               const Replacement& replacement) const;
     Result<void, Refusal> load_certificates();
     Result<void, Refusal> load_marks();
+    Result<void, Refusal> load_process();
     Result<void, Refusal> load_auth_providers();
     Outcome commit(std::span<const snapshot::RouteChange> changes,
                    std::span<const CertificateChange> certificates, std::vector<RowChange> rows,
@@ -252,6 +263,8 @@ class Configuration {
     ControlEvents& events_;
     Names& names_;
     OwnAddresses own_;
+    model::ProcessCheck process_check_;
+    std::string process_ = "{}";
     Routes routes_;
     Certificates certificates_;
     AuthProviders auth_providers_;

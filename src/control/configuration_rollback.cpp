@@ -90,6 +90,8 @@ Result<void, Refusal> Configuration::take_back(const std::vector<RowChange>& cha
             replacement.rows.push_back(change);
         } else if (change.kind == RowKind::auth_provider) {
             taken = take_back_auth_provider(change, replacement);
+        } else if (change.kind == RowKind::process) {
+            replacement.process = change.value.value_or("{}");
         } else if (change.kind == RowKind::maintenance) {
             auto read = change.value ? read_marks_row({change.id, *change.value}) : Marks();
             if (!read) return unreadable(read.error().message);

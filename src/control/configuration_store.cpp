@@ -26,6 +26,7 @@ Configuration::Outcome Configuration::load() {
     if (auto loaded = load_certificates(); !loaded) return Failure{std::move(loaded.error())};
     if (auto loaded = load_auth_providers(); !loaded) return Failure{std::move(loaded.error())};
     if (auto loaded = load_marks(); !loaded) return Failure{std::move(loaded.error())};
+    if (auto loaded = load_process(); !loaded) return Failure{std::move(loaded.error())};
     std::vector<RouteConfig> stored;
     for (const Row& row : *rows) {
         auto route = read_route_row(row);
@@ -94,6 +95,22 @@ Result<void, Refusal> Configuration::load_marks() {
         maintenance_.emplace(row.id, std::move(*marks));
     }
     return {};
+}
+
+Result<void, Refusal> Configuration::load_process() {
+    const auto rows = store_.rows(RowKind::process);
+    if (!rows) return unreadable(rows.error().message);
+    for (const Row& row : *rows) process_ = row.value;
+    return {};
+}
+
+model::FieldErrors Configuration::check_process(const model::ProcessFlags& process) const {
+    if (process_check_) return process_check_(process);
+    model::FieldErrors errors;
+    for (const model::ProcessFlag& flag : process.flags)
+        errors.push_back(
+            {model::child_pointer("/process", flag.name), "is no flag of the program"});
+    return errors;
 }
 
 /// Routes as they will be, and the marks that are left of theirs. What stays as it is needs no row.

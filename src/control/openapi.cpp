@@ -56,7 +56,8 @@ constexpr std::array schemas{
     Schema{"Config", R"({
 "description":"Secrets are left out of answers; left out of a PUT, they stay.",
 "type":"object","additionalProperties":false,"properties":{
-"version":{"const":1},"process":{"description":"Flags of the program, for its next start.",
+"version":{"const":1},"process":{
+"description":"Flags of the program, for its next start: maxHeaderBytes …",
 "type":"object"},"routes":{"$ref":"#/components/schemas/Routes"},
 "authProviders":{"$ref":"#/components/schemas/AuthProviders"},
 "certificates":{"type":"array","items":{"$ref":"#/components/schemas/CertificateUpload"}}}})"},

@@ -86,4 +86,9 @@ Result<Marks> read_marks_row(const Row& row) {
     return marks;
 }
 
+RowChange row_of_process(const std::string& json) {
+    return {RowKind::process, "process",
+            json == "{}" ? std::nullopt : std::optional<std::string>(json)};
+}
+
 }  // namespace penstock::control

@@ -26,6 +26,8 @@ RowChange row_of(const CertificateConfig& config, net::tls::Certificate::KeyKind
 RowChange row_of(const AuthProviderConfig& config);
 /// No marks: no row.
 RowChange row_of(const std::string& v_host, const Marks& marks);
+/// Of the document's `process`; none where it is empty.
+RowChange row_of_process(const std::string& json);
 
 /// The error names the row.
 Result<RouteConfig> read_route_row(const Row& row);

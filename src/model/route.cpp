@@ -34,19 +34,13 @@ Drafted<T> patch(const std::string& current, std::string_view json, Reader read)
 void refuse_other_sections(simdjson::dom::object sections, FieldErrors& errors) {
     for (const auto [name, value] : sections) {
         const std::string pointer = child_pointer("", name);
-        simdjson::dom::object members;
-        if (name == "routes" || name == "authProviders" || name == "certificates") continue;
+        if (name == "process" || name == "routes" || name == "authProviders" ||
+            name == "certificates")
+            continue;
         if (name == "version") {
             std::uint64_t version = 0;
             if (value.get(version) != SUCCESS || version != 1)
                 errors.push_back({pointer, "must be 1"});
-        } else if (name == "process") {
-            if (value.get(members) != SUCCESS) {
-                errors.push_back(
-                    {pointer, fmt::format("must be an object, not {}", kind_of(value))});
-            } else if (members.size() > 0) {
-                errors.push_back({pointer, "not supported yet", FieldErrorKind::unsupported});
-            }
         } else {
             errors.push_back({pointer, "unknown field"});
         }
@@ -85,6 +79,8 @@ ConfigDocument read_document(element root, const std::string&, FieldErrors& erro
         return document;
     }
     refuse_other_sections(sections, errors);
+    if (element process; sections.at_key("process").get(process) == SUCCESS)
+        document.process = read_process(process, "/process", errors);
     document.routes = read_section<RouteConfig>(sections, "routes", read_route, errors);
     document.auth_providers =
         read_section<AuthProviderConfig>(sections, "authProviders", read_auth_provider, errors);

@@ -13,6 +13,7 @@
 #include <penstock/config.hpp>
 
 #include "model/draft.hpp"
+#include "model/process_flags.hpp"
 
 namespace penstock::model {
 
@@ -36,12 +37,13 @@ void check(Draft<RouteConfig>& draft);
 
 /// The configuration as one document (SPEC section 9, /config).
 struct ConfigDocument {
+    ProcessFlags process;
     std::vector<RouteConfig> routes;
     std::vector<AuthProviderConfig> auth_providers;
     std::vector<CertificateConfig> certificates;
 };
 
-/// Its items as drafts; a section that is not supported yet may be there but empty.
+/// Its items as drafts.
 Drafted<ConfigDocument> draft_config(std::string_view json);
 /// Checks its routes and auth providers one by one and against each other, and completes their ids.
 /// Certificates are not looked at.

@@ -14,7 +14,7 @@ HOSTS = 10  # of each writer
 
 def route_of(host, number):
     """A route that says its number in several places: half of one, or a mixture, would show."""
-    backends = [{"id": f"b{place}", "hostname": "127.0.0.1", "port": 1 + (number + place) % 65_000}
+    backends = [{"id": f"b{place}", "hostname": "127.0.0.2", "port": 1 + (number + place) % 65_000}
                 for place in range(1 + number % 20)]
     return {"vHost": host, "id": host, "aliases": [f"n{number}.{host}"], "maxBodyBytes": number,
             "headers": {"X-Number": str(number)}, "backends": backends}

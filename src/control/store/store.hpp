@@ -24,11 +24,12 @@ enum class RowKind : std::uint8_t {
     certificate,    ///< by domain and kind of key: JSON, the key included
     maintenance,    ///< by vHost: a JSON array of host:port
     auth_provider,  ///< by id: JSON, hashes included
+    process,        ///< one row: the document's section, JSON
     node,           ///< what this process keeps for itself: no part of the configuration
 };
 
-inline constexpr std::array<std::string_view, 5> row_kind_names{
-    "route", "certificate", "maintenance", "auth provider", "node"};
+inline constexpr std::array<std::string_view, 6> row_kind_names{
+    "route", "certificate", "maintenance", "auth provider", "process", "node"};
 
 constexpr std::string_view name_of(RowKind kind) noexcept {
     return row_kind_names[static_cast<std::size_t>(kind)];

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "model/json_document.hpp"
+
 using namespace penstock;
 using namespace penstock::app;
 using namespace std::chrono_literals;
@@ -379,4 +381,70 @@ TEST_CASE("check FILE is a document to check; its file is wanted", "[app]") {
     CHECK(std::get<FileToCheck>(*parsed).path == "f.json");
     CHECK(names(error({"check"}), "FILE"));
     CHECK(names(error({"check", "a", "b"}), "b"));
+}
+
+namespace {
+
+ProcessSource document(std::string_view json) {
+    return [json = std::string(json)](const Options&) -> Result<model::ProcessFlags> {
+        const auto parsed = model::JsonDocument::parse(json);
+        model::FieldErrors errors;
+        auto process = model::read_process(parsed->root(), "/process", errors);
+        CHECK(errors.empty());
+        CHECK(check_process(process).empty());
+        return process;
+    };
+}
+
+Options with_document(std::string_view json, Arguments arguments) {
+    arguments.insert(arguments.begin(), "penstock");
+    const auto parsed =
+        parse_options(static_cast<int>(arguments.size()), arguments.data(), document(json));
+    REQUIRE(parsed.has_value());
+    return std::get<Options>(*parsed);
+}
+
+std::vector<std::string> faults(std::string_view json) {
+    const auto parsed = model::JsonDocument::parse(json);
+    model::FieldErrors errors;
+    const auto process = model::read_process(parsed->root(), "/process", errors);
+    std::vector<std::string> lines;
+    for (const auto& error : check_process(process))
+        lines.push_back(error.pointer + ": " + error.detail);
+    return lines;
+}
+
+}  // namespace
+
+TEST_CASE("a document's process stands for flags that are given nowhere else", "[app]") {
+    constexpr std::string_view json = R"({"workers":3,"headerTimeout":"7s",
+        "trustedProxy":["10.0.0.0/8","::1"],"proxyProtocol":true})";
+    const Options options = with_document(json, {});
+    CHECK(options.workers == 3u);
+    CHECK(options.proxy.header_timeout == std::chrono::seconds(7));
+    CHECK(options.proxy.trusted_proxies.size() == 2);
+    CHECK(options.proxy.proxy_protocol);
+    const Environment timeout("PENSTOCK_HEADER_TIMEOUT", "8s");
+    const Options both = with_document(json, {"--workers", "5", "--trusted-proxy", "127.0.0.1"});
+    CHECK(both.workers == 5u);
+    CHECK(both.proxy.header_timeout == std::chrono::seconds(8));
+    CHECK(both.proxy.trusted_proxies.size() == 1);
+    CHECK_FALSE(with_document(R"({"proxyProtocol":false})", {}).proxy.proxy_protocol);
+}
+
+TEST_CASE("what a document's process cannot say is named", "[app]") {
+    CHECK(faults(R"({"header-timeout":"1s","bogus":1})") ==
+          Lines{"/process/header-timeout: is no flag of the program",
+                "/process/bogus: is no flag of the program"});
+    CHECK(faults(R"({"workers":["1"]})") == Lines{"/process/workers: takes one value"});
+    CHECK(faults(R"({"proxyProtocol":1})") ==
+          Lines{"/process/proxyProtocol: must be true or false"});
+    for (const char* outside : {"store", "config", "configAlways"}) {
+        CAPTURE(outside);
+        CHECK(names(faults(std::string(R"({")") + outside + R"(":"x"})").at(0), "command line"));
+    }
+    CHECK(names(faults(R"({"workers":"many"})").at(0), "--workers many"));
+    CHECK(names(faults(R"({"accessLog":"-"})").at(0), "not supported yet"));
+    CHECK(faults(R"({"workers":2,"io":"epoll","http":["127.0.0.1:1"],"maxHeaderBytes":"16k"})")
+              .empty());
 }

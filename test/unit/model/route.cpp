@@ -361,7 +361,12 @@ TEST_CASE("other sections of a document are not supported yet, or unknown", "[mo
             lines.push_back(error.pointer + ": " + error.detail);
         return lines;
     };
-    CHECK(errors(R"({"process":{"workers":1}})") == Lines{"/process: not supported yet"});
+    CHECK(errors(R"({"process":{"a":1,"b":"x","c":true,"d":["x",1]}})").empty());
+    CHECK(errors(R"({"process":[]})") == Lines{"/process: must be an object, not an array"});
+    CHECK(errors(R"({"process":{"a":{},"b":["x",null]}})") ==
+          Lines{"/process/a: must be a string, a whole number, true, false or an array, not an "
+                "object",
+                "/process/b/1: must be a string or a number, not null"});
     CHECK(errors(R"({"authProviders":[1]})") ==
           Lines{"/authProviders/0: must be an object, not a number"});
     CHECK(errors(R"({"authProviders":{}})") ==
