@@ -8,6 +8,7 @@ test/support/api_attacks.py is judged each time.
 """
 
 import argparse
+import atexit
 import multiprocessing
 import pathlib
 import queue
@@ -76,7 +77,9 @@ def attack(target, ends, results):
 
 
 def start(io, folder, origin):
-    proxy = Proxy('--admin-token-file', private(folder, 'tokens', api_victim.TOKENS), io=io, workers=2).wait_ready()
+    proxy = Proxy('--admin-token-file', private(folder, 'tokens', api_victim.TOKENS), io=io, workers=2)
+    atexit.register(proxy.process.kill)  # where the proof fails
+    proxy.wait_ready()
     added = proxy.api('POST', api_victim.ROUTES, {'vHost': api_victim.KEPT, 'backends': [origin.backend]},
                       bearer(api_victim.WRITER))
     equal(added.status, 201, 'status of the route that no attack may change')
@@ -114,6 +117,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8_192), hard), hard))
     at_least(len(api_victim.ATTACKS), 40, 'attacks')
     origin = OriginProcess()
+    atexit.register(origin.kill)
     with tempfile.TemporaryDirectory() as folder:
         victim, decoy = start(arguments.io, folder, origin), start(arguments.io, folder, origin)
         before = api_victim.Victim(victim).kept()

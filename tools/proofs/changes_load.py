@@ -11,6 +11,7 @@ them right after every LOOKS-th change who answers now.
 """
 
 import argparse
+import atexit
 import http.client
 import json
 import multiprocessing
@@ -100,7 +101,9 @@ def spell(target, origins):
 
 
 def start(io, folder, name, origin):
-    proxy = Proxy('--store', f'sqlite:{folder}/{name}.db', '--log-level', 'warn', io=io, workers=2).wait_ready()
+    proxy = Proxy('--store', f'sqlite:{folder}/{name}.db', '--log-level', 'warn', io=io, workers=2)
+    atexit.register(proxy.process.kill)  # where the proof fails
+    proxy.wait_ready()
     equal(proxy.api('POST', ROUTES, {'vHost': KEPT, 'backends': [origin.backend]}).status, 201, 'status of the kept route')
     return proxy
 
@@ -111,6 +114,8 @@ def main():
     parser.add_argument('--rounds', type=int, default=6)
     arguments = parser.parse_args()
     kept, *others = [OriginProcess(name) for name in ('kept', 'x', 'y', 'z')]
+    for origin in (kept, *others):
+        atexit.register(origin.kill)
     moving = [(other.name, other.backend) for other in others]
     ratios, changes, requests = [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
