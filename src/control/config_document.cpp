@@ -20,18 +20,6 @@ using net::tls::Certificate;
 /// By the ids of their rows, the order that the store gives them in.
 using CertificateConfigs = std::map<std::string, CertificateConfig>;
 
-template <class Items, class Write>
-void write_list(std::string& out, const Items& items, Write write) {
-    out += '[';
-    bool first = true;
-    for (const auto& item : items) {
-        if (!first) out += ',';
-        first = false;
-        write(item);
-    }
-    out += ']';
-}
-
 template <class Routes, class RouteOf>
 std::string write_document(const std::string& process, const Routes& routes, RouteOf route_of,
                            const AuthProviders& auth_providers,
@@ -41,18 +29,19 @@ std::string write_document(const std::string& process, const Routes& routes, Rou
         model::JsonObject object(out);
         object.key("version") += '1';
         object.key("process") += process;
-        object.key("routes");
-        write_list(out, routes, [&](const auto& item) {
-            model::write_configured(out, route_of(item), Secrets::left_out);
-        });
-        object.key("authProviders");
-        write_list(out, auth_providers, [&](const auto& item) {
-            model::write_configured(out, item.second.config, Secrets::left_out);
-        });
-        object.key("certificates");
-        write_list(out, certificates, [&](const auto& item) {
-            model::write_configured(out, item.second, Secrets::left_out);
-        });
+        {
+            model::JsonList list(object.key("routes"));
+            for (const auto& item : routes)
+                model::write_configured(list.next(), route_of(item), Secrets::left_out);
+        }
+        {
+            model::JsonList list(object.key("authProviders"));
+            for (const auto& [id, provider] : auth_providers)
+                model::write_configured(list.next(), provider.config, Secrets::left_out);
+        }
+        model::JsonList list(object.key("certificates"));
+        for (const auto& [id, config] : certificates)
+            model::write_configured(list.next(), config, Secrets::left_out);
     }
     return out;
 }

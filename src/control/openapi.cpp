@@ -18,6 +18,7 @@ namespace penstock::control {
 
 namespace {
 
+using model::JsonList;
 using model::JsonObject;
 using model::SchemaOf;
 
@@ -126,24 +127,6 @@ constexpr std::array schemas{
 std::string reference(std::string_view kind, std::string_view name) {
     return fmt::format(R"({{"$ref":"#/components/{}/{}"}})", kind, name);
 }
-
-/// A list of JSON values that puts the commas.
-class JsonList {
-  public:
-    explicit JsonList(std::string& out) : out_(out) { out_ += '['; }
-    JsonList(const JsonList&) = delete;
-    JsonList& operator=(const JsonList&) = delete;
-    ~JsonList() { out_ += ']'; }
-
-    std::string& next() {
-        if (!std::exchange(first_, false)) out_ += ',';
-        return out_;
-    }
-
-  private:
-    std::string& out_;
-    bool first_ = true;
-};
 
 /// "/routes/:vHost" as OpenAPI writes it: "/routes/{vHost}".
 std::string template_of(std::string_view pattern) {

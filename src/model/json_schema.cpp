@@ -9,7 +9,6 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -100,14 +99,11 @@ template <class E>
 requires std::is_enum_v<E>
 void describe(const Property& property, E value, bool nullable) {
     write_type(property, "string", nullable);
-    std::string& out = property.object.key("enum");
-    out += '[';
-    for (const auto& [named, name] : names_of(value)) {
-        write_string(out, name);
-        out += ',';
+    {
+        JsonList list(property.object.key("enum"));
+        for (const auto& [named, name] : names_of(value)) write_string(list.next(), name);
+        if (nullable) list.next() += "null";
     }
-    out += nullable ? "null]" : "";
-    if (!nullable) out.back() = ']';
     for (const auto& [named, name] : names_of(value)) {
         if (named == value) write_default(property, fmt::format("\"{}\"", name));
     }
@@ -192,13 +188,8 @@ class PropertiesWriter {
 
 void write_required(JsonObject& into, const std::vector<std::string_view>& names, SchemaOf of) {
     if (names.empty() || of == SchemaOf::patch) return;
-    std::string& out = into.key("required");
-    char separator = '[';
-    for (const std::string_view name : names) {
-        out += std::exchange(separator, ',');
-        write_string(out, name);
-    }
-    out += ']';
+    JsonList list(into.key("required"));
+    for (const std::string_view name : names) write_string(list.next(), name);
 }
 
 /// `more`: called with the properties, for those that are no fields of the model.
@@ -256,15 +247,12 @@ void write_backend_schema(std::string& out, SchemaOf of) {
 
 void write_auth_provider_schema(std::string& out) {
     JsonObject schema(out);
-    std::string& alternatives = schema.key("oneOf");
-    char separator = '[';
+    JsonList alternatives(schema.key("oneOf"));
     for (const AuthType& type : auth_types) {
-        alternatives += std::exchange(separator, ',');
         AuthProviderConfig provider;
         provider.method = type.fresh;
-        write_object(alternatives, provider, SchemaOf::whole, nothing_more);
+        write_object(alternatives.next(), provider, SchemaOf::whole, nothing_more);
     }
-    alternatives += ']';
 }
 
 void write_certificate_schema(std::string& out) {

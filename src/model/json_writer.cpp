@@ -50,6 +50,12 @@ std::string& JsonObject::key(std::string_view name) {
     return out_;
 }
 
+std::string& JsonList::next() {
+    if (!first_) out_ += ',';
+    first_ = false;
+    return out_;
+}
+
 namespace {
 
 /// Where the text goes: a type of this file, so that argument-dependent lookup finds every overload
@@ -103,14 +109,8 @@ void write(Sink sink, const std::optional<T>& value) {
 
 template <class T>
 void write(Sink sink, const std::vector<T>& items) {
-    sink.out += '[';
-    bool first = true;
-    for (const T& item : items) {
-        if (!first) sink.out += ',';
-        first = false;
-        write(sink, item);
-    }
-    sink.out += ']';
+    JsonList list(sink.out);
+    for (const T& item : items) write(Sink{list.next(), sink.secrets}, item);
 }
 
 template <class T>
@@ -152,13 +152,11 @@ struct BackendsWithStatus {
 };
 
 void write(Sink sink, const BackendsWithStatus& all) {
-    sink.out += '[';
+    JsonList list(sink.out);
     for (std::size_t i = 0; i < all.backends.size(); ++i) {
-        if (i > 0) sink.out += ',';
         const bool known = i < all.statuses.size();
-        write_backend(sink.out, all.backends[i], known ? all.statuses[i] : BackendStatus{});
+        write_backend(list.next(), all.backends[i], known ? all.statuses[i] : BackendStatus{});
     }
-    sink.out += ']';
 }
 
 /// Backends come with their run-time state.

@@ -33,6 +33,22 @@ class JsonObject {
     bool first_ = true;
 };
 
+/// An array, item by item; closed at its end.
+class JsonList {
+  public:
+    explicit JsonList(std::string& out) : out_(out) { out_ += '['; }
+    JsonList(const JsonList&) = delete;
+    JsonList& operator=(const JsonList&) = delete;
+    ~JsonList() { out_ += ']'; }
+
+    /// Where the next item is to be appended.
+    std::string& next();
+
+  private:
+    std::string& out_;
+    bool first_ = true;
+};
+
 /// What a backend is doing, beside what it is configured to be.
 struct BackendStatus {
     bool is_dead = false;                   ///< dead or in maintenance: it takes no new requests

@@ -45,18 +45,14 @@ std::optional<std::string> rewrite(std::string_view jwks, WriteKey write_key) {
                 into += simdjson::minify(value);
                 continue;
             }
-            into += '[';
-            bool first = true;
+            JsonList list(into);
             for (const element key : keys) {
-                if (!first) into += ',';
-                first = false;
                 object members;
                 if (key.get(members) == SUCCESS)
-                    write_key(into, members);
+                    write_key(list.next(), members);
                 else
-                    into += simdjson::minify(key);
+                    list.next() += simdjson::minify(key);
             }
-            into += ']';
         }
     }
     return out;
