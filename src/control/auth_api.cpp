@@ -80,17 +80,8 @@ ApiResponse apply(const Call& call, ProviderDraft draft, const CheckedAuthProvid
 }  // namespace
 
 ApiResponse list_auth_providers(const Call& call) {
-    const auto& all = call.configuration.auth_providers();
-    auto [at, left] = page_of(call, all, UINT64_MAX);
-    std::string json = "[";
-    for (; at != all.end() && left > 0; ++at, --left) {
-        if (json.size() > 1) json += ',';
-        json += represent(at->second).json;
-    }
-    json += ']';
-    ApiResponse response = represented(call.request, std::move(json));
-    response.fields.emplace_back("X-Total-Count", std::to_string(all.size()));
-    return response;
+    return list_of(call, call.configuration.auth_providers(),
+                   [](std::string& out, const auto& item) { out += represent(item.second).json; });
 }
 
 ApiResponse create_auth_provider(const Call& call) {
@@ -127,11 +118,7 @@ ApiResponse delete_auth_provider(const Call& call) {
     if (provider == nullptr) return no_such_provider(call);
     if (auto failed = failed_precondition(call.request, tag_of(provider))) return *failed;
     const auto outcome = call.configuration.remove_auth_provider(call.path.id, call.order());
-    if (!outcome) return refused(outcome.error());
-    ApiResponse response;
-    response.status = Status::no_content;
-    response.wait_for_epoch = *outcome;
-    return response;
+    return without_content(outcome);
 }
 
 }  // namespace penstock::control

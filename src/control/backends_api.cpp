@@ -144,11 +144,7 @@ ApiResponse delete_backend(const Call& call) {
     RouteConfig changed = *found.route;
     changed.backends.erase(changed.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
     const auto outcome = call.configuration.put(std::move(changed), call.order());
-    if (!outcome) return refused(outcome.error());
-    ApiResponse response;
-    response.status = Status::no_content;
-    response.wait_for_epoch = *outcome;
-    return response;
+    return without_content(outcome);
 }
 
 ApiResponse begin_maintenance(const Call& call) {
@@ -169,11 +165,7 @@ ApiResponse end_maintenance(const Call& call) {
     if (auto failed = failed_precondition(call.request, represent(call, found).tag)) return *failed;
     const auto outcome = call.configuration.set_maintenance(found.route->v_host, found.backend(),
                                                             false, call.order());
-    if (!outcome) return refused(outcome.error());
-    ApiResponse response;
-    response.status = Status::no_content;
-    response.wait_for_epoch = *outcome;
-    return response;
+    return without_content(outcome);
 }
 
 }  // namespace penstock::control

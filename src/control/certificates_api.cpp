@@ -89,17 +89,9 @@ ApiResponse no_such_certificate() {
 }  // namespace
 
 ApiResponse list_certificates(const Call& call) {
-    const auto& domains = call.configuration.certificates().domains();
-    auto [at, left] = page_of(call, domains, UINT64_MAX);
-    std::string json = "[";
-    for (; at != domains.end() && left > 0; ++at, --left) {
-        if (json.size() > 1) json += ',';
-        write_domain(json, at->first, at->second);
-    }
-    json += ']';
-    ApiResponse response = represented(call.request, std::move(json));
-    response.fields.emplace_back("X-Total-Count", std::to_string(domains.size()));
-    return response;
+    return list_of(
+        call, call.configuration.certificates().domains(),
+        [](std::string& out, const auto& item) { write_domain(out, item.first, item.second); });
 }
 
 ApiResponse put_certificate(const Call& call) {
@@ -140,11 +132,7 @@ ApiResponse delete_certificate(const Call& call) {
     if (set == nullptr) return no_such_certificate();
     if (auto failed = failed_precondition(call.request, tag_of(domain, set))) return *failed;
     const auto outcome = call.configuration.remove_certificates(domain, call.order());
-    if (!outcome) return refused(outcome.error());
-    ApiResponse response;
-    response.status = Status::no_content;
-    response.wait_for_epoch = *outcome;
-    return response;
+    return without_content(outcome);
 }
 
 }  // namespace penstock::control

@@ -115,20 +115,18 @@ ApiResponse refused(const Refusal& refusal) {
                                   : problem(refusal.errors);
 }
 
-ApiResponse list_routes(const Call& call) {
-    const auto& routes = call.configuration.routes();
-    auto [at, left] = page_of(call, routes, UINT64_MAX);
-
-    std::string json = "[";
-    for (; at != routes.end() && left > 0; ++at, --left) {
-        if (json.size() > 1) json += ',';
-        model::write_route(json, at->second, statuses_of(call.configuration, at->second));
-    }
-    json += ']';
-    std::string tag = entity_tag(json);
-    ApiResponse response = represented(call, {std::move(json), std::move(tag)});
-    response.fields.emplace_back("X-Total-Count", std::to_string(routes.size()));
+ApiResponse without_content(const Configuration::Outcome& outcome) {
+    if (!outcome) return refused(outcome.error());
+    ApiResponse response;
+    response.status = Status::no_content;
+    response.wait_for_epoch = *outcome;
     return response;
+}
+
+ApiResponse list_routes(const Call& call) {
+    return list_of(call, call.configuration.routes(), [&](std::string& out, const auto& item) {
+        model::write_route(out, item.second, statuses_of(call.configuration, item.second));
+    });
 }
 
 ApiResponse create_route(const Call& call) {
@@ -170,11 +168,7 @@ ApiResponse delete_route(const Call& call) {
     if (route == nullptr) return no_such_route(call);
     if (auto failed = failed_precondition(call.request, tag_of(call, route))) return *failed;
     const auto outcome = call.configuration.remove(route->v_host, call.order());
-    if (!outcome) return refused(outcome.error());
-    ApiResponse response;
-    response.status = Status::no_content;
-    response.wait_for_epoch = *outcome;
-    return response;
+    return without_content(outcome);
 }
 
 }  // namespace penstock::control

@@ -20,5 +20,7 @@ const RouteConfig* route_of(const Call& call);
 ApiResponse no_such_route(const Call& call);
 /// The answer to a change that the configuration refused.
 ApiResponse refused(const Refusal& refusal);
+/// 204 once the change is in force, or refused().
+ApiResponse without_content(const Configuration::Outcome& outcome);
 
 }  // namespace penstock::control
