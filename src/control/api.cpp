@@ -26,11 +26,6 @@ bool is_open_to_all(std::string_view path) {
     return path == "/healthz" || path == "/readyz";
 }
 
-/// Anything else may change something.
-bool is_read(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
-
 bool has_body(std::string_view method) {
     return method == "POST" || method == "PUT" || method == "PATCH";
 }
@@ -59,6 +54,10 @@ std::optional<ApiResponse> refuse_media_type(const ApiRequest& request) {
 }
 
 }  // namespace
+
+bool Api::is_read(std::string_view method) noexcept {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
 
 ApiResponse Api::body_too_large(std::size_t most) {
     return problem(Status::content_too_large, fmt::format("A body has at most {} bytes.", most));

@@ -48,6 +48,9 @@ class Api {
     /// What is answered instead of handle(): goes into the audit where it was a write.
     ApiResponse refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal);
 
+    /// Any other method may change something.
+    static bool is_read(std::string_view method) noexcept;
+
     /// The answer to a body longer than that, whose rest need not be read.
     static ApiResponse body_too_large(std::size_t most);
 

@@ -76,11 +76,6 @@ ApiResponse try_again(std::string_view why) {
     return response;
 }
 
-bool is_read(http::Method method) {
-    return method == http::Method::get || method == http::Method::head ||
-           method == http::Method::options;
-}
-
 /// Interrupts a stream whose answer takes too long in all: a client that reads a little now and
 /// then cannot hold its memory for good.
 struct SendLimit : io::Timer {
@@ -274,7 +269,7 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     }
     const bool keep = read.ok() && request.keep_alive && reader.body_ended() && !stopping_;
     const bool head_only = read.ok() && request.method == http::Method::head;
-    const bool is_write = read.ok() && !is_read(request.method);
+    const bool is_write = read.ok() && !Api::is_read(request.method_text);
     BudgetShare share(answers_);
     const bool fits = response.body.size() <= small_answer || share.take(response.body.capacity());
     if (!fits && !is_write)
