@@ -7,23 +7,12 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
-#include "io/timed_event.hpp"
 
 namespace penstock::proxy {
 
-/// A request that waits for its answer, in its coroutine's frame.
-class CallbackQuestions::Waiter final : public GuardWait {
+class CallbackQuestions::Waiter final : public GuardWaiter<Outcome> {
   public:
-    explicit Waiter(io::Ring& ring) noexcept : decided(ring) {}
-
-    void decide(Outcome what) noexcept {
-        outcome = what;
-        decided.set();
-    }
-    void abandon() noexcept override { decide(Outcome::abandoned); }
-
-    io::TimedEvent decided;
-    Outcome outcome = Outcome::failed;  // also where none comes in time
+    explicit Waiter(io::Ring& ring) noexcept : GuardWaiter(ring, Outcome::failed) {}
 };
 
 /// Whoever holds a reply holds this.

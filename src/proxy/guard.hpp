@@ -11,6 +11,7 @@
 
 #include "http/message.hpp"
 #include "io/task.hpp"
+#include "io/timed_event.hpp"
 #include "proxy/hook_answer.hpp"
 #include "proxy/own_response.hpp"
 #include "proxy/request_identity.hpp"
@@ -42,6 +43,26 @@ class GuardWait {
 
   protected:
     ~GuardWait() = default;
+};
+
+/// A request that waits for an Outcome, in its coroutine's frame. Outcomes have `abandoned`.
+template <class Outcome>
+class GuardWaiter : public GuardWait {
+  public:
+    /// `undecided`: what it is where nothing is decided in time.
+    GuardWaiter(io::Ring& ring, Outcome undecided) noexcept : decided(ring), outcome(undecided) {}
+
+    void decide(Outcome what) noexcept {
+        outcome = what;
+        decided.set();
+    }
+    void abandon() noexcept final { decide(Outcome::abandoned); }
+
+    io::TimedEvent decided;
+    Outcome outcome;
+
+  protected:
+    ~GuardWaiter() = default;
 };
 
 /// Told when a guard cannot say at once, and when it can go on: it is the request's to notice that

@@ -15,18 +15,9 @@
 namespace penstock::proxy {
 
 /// A request that waits for a check, in its coroutine's frame.
-class PasswordChecks::Waiter final : public ListNode<Waiter>, public GuardWait {
+class PasswordChecks::Waiter final : public ListNode<Waiter>, public GuardWaiter<Outcome> {
   public:
-    explicit Waiter(io::Ring& ring) noexcept : decided(ring) {}
-
-    void decide(Outcome what) noexcept {
-        outcome = what;
-        decided.set();
-    }
-    void abandon() noexcept override { decide(Outcome::abandoned); }
-
-    io::TimedEvent decided;
-    Outcome outcome = Outcome::timed_out;
+    explicit Waiter(io::Ring& ring) noexcept : GuardWaiter(ring, Outcome::timed_out) {}
 };
 
 class PasswordChecks::Check final : public AuthWork, public io::Message {

@@ -14,7 +14,6 @@
 #include "base/intrusive_list.hpp"
 #include "io/ring.hpp"
 #include "io/task.hpp"
-#include "io/timed_event.hpp"
 #include "proxy/auth_threads.hpp"
 #include "proxy/guard.hpp"
 #include "proxy/verdict_cache.hpp"
