@@ -1,13 +1,11 @@
 """`http` providers: a hook is asked about each request, and its answer holds (SPEC section 8)."""
 
-import base64
-import hashlib
 import itertools
 import threading
 import time
 
 import pki
-from auth import PROVIDERS, add_provider
+from auth import PROVIDERS, add_provider, echo_tunnel
 from both_clients import from_both
 from counting import read_stats
 from harness import case, cases, contains, equal, expect, lacks, named, response
@@ -15,7 +13,6 @@ from ports import free_port
 from secured_origin import SecuredOrigin
 from trial import in_threads
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 YES = response("200 OK", b"", "X-User: ann", "X-Groups: a", "X-Groups: b", "X-Inner: secret")
 
 
@@ -277,15 +274,6 @@ def leaves(t):
     client.close()
     hook.wait_ended()
     t.eventually(lambda: read_stats(t.proxy, origin.host)["requests"]["queued"] == 0, "nobody waits")
-
-
-def echo_tunnel(backend):
-    request = backend.read_request_head()
-    accept = base64.b64encode(hashlib.sha1(request.fields.need("Sec-WebSocket-Key") + GUID).digest())
-    backend.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
-                 + accept + b"\r\n\r\n")
-    while piece := backend.read_some():
-        backend.send(piece)
 
 
 @case("a hook that is the guarded route itself is found out at once")

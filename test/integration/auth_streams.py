@@ -1,26 +1,13 @@
 """Guards before HTTP/2 streams, WebSockets and RFC 8441 tunnels: the same verdicts as for HTTP/1.1 (SPEC section 8)."""
 
-import base64
-import hashlib
-
 import h2_frames as h2
-from auth import BCRYPT_SLOW, add_provider, add_users, basic, bearer
+from auth import BCRYPT_SLOW, add_provider, add_users, basic, bearer, echo_tunnel
 from both_clients import from_both
 from counting import read_stats
 from h2 import connect
 from harness import case, contains, equal, expect, lacks, named
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-
-
-def echo_tunnel(backend):
-    request = backend.read_request_head()
-    accept = base64.b64encode(hashlib.sha1(request.fields.need("Sec-WebSocket-Key") + GUID).digest())
-    backend.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
-                 + accept + b"\r\n\r\n")
-    while piece := backend.read_some():
-        backend.send(piece)
 
 
 @from_both("credentials are wanted, judged, and stop at the guard")

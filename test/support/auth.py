@@ -4,11 +4,13 @@ Field names are in lower case, as HTTP/2 wants them.
 """
 
 import base64
+import hashlib
 import itertools
 
 from checks import equal
 
 PROVIDERS = "/api/v1/auth-providers"
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _numbers = itertools.count(1)
 
 BCRYPT = "$2y$04$VxXzOUwtwdvs1px9wmVNpuTiuXoOtTkvdCwOjWw6E8gEfU/pD/O2G"
@@ -50,3 +52,13 @@ def basic(name, password="sesame"):
 
 def bearer(token):
     return f"authorization: Bearer {token}"
+
+
+def echo_tunnel(backend):
+    """A backend's script: takes a WebSocket upgrade and gives back what it gets."""
+    request = backend.read_request_head()
+    accept = base64.b64encode(hashlib.sha1(request.fields.need("Sec-WebSocket-Key") + _GUID).digest())
+    backend.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+                 + accept + b"\r\n\r\n")
+    while piece := backend.read_some():
+        backend.send(piece)
