@@ -37,13 +37,15 @@ build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
 # configure NAME: with Meson, where that is not done yet, or the options above or the folders in it have changed.
 configure() {
-    local dir compiler options stamp log how=() environment=()
+    local dir compiler ccache='' options stamp log how=() environment=()
     dir=$(build_dir "$1")
     compiler=$(compiler_of "$1")
+    # Meson uses ccache by itself only where no compiler is named.
+    if command -v ccache >/dev/null; then ccache='ccache '; fi
     # clang's LTO wants its own linker; and its own llvm-ar or else "ar": Meson would take another version's.
     case $compiler in
-        clang*) environment=("CXX=$compiler" "CC=${compiler/++/}" CXX_LD=lld CC_LD=lld "AR=$(command -v llvm-ar-19 || echo ar)") ;;
-        g++) environment=(CXX=g++ CC=gcc) ;;
+        clang*) environment=("CXX=$ccache$compiler" "CC=$ccache${compiler/++/}" CXX_LD=lld CC_LD=lld "AR=$(command -v llvm-ar-19 || echo ar)") ;;
+        g++) environment=("CXX=${ccache}g++" "CC=${ccache}gcc") ;;
     esac
     options=$(build_options "$1")
     stamp="$options $compiler"$'\n'$(find src test bench tools -name meson.build | sort)
