@@ -6,6 +6,7 @@
 #include <penstock/proxy_manager.hpp>
 #include <unistd.h>
 
+#include "app/confinement.hpp"
 #include "app/options.hpp"
 #include "app/privileges.hpp"
 #include "app/signals.hpp"
@@ -60,7 +61,8 @@ int main(int argc, char** argv) {
         return 0;
     }
     if (const auto* file = std::get_if<app::FileToCheck>(&*parsed)) return check(file->path);
-    const auto& options = std::get<app::Options>(*parsed);
+    auto& options = std::get<app::Options>(*parsed);
+    options.confine = &app::confine;
     const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
     configure_log(options.log_level,
                   options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));

@@ -113,6 +113,13 @@ Result<EngineChoice> parse_engine(std::string_view text) {
     return wrong("auto, uring or epoll is wanted");
 }
 
+Result<SandboxChoice> parse_sandbox(std::string_view text) {
+    if (text == "auto") return SandboxChoice::automatic;
+    if (text == "on") return SandboxChoice::on;
+    if (text == "off") return SandboxChoice::off;
+    return wrong("auto, on or off is wanted");
+}
+
 Result<LogLevel> parse_log_level(std::string_view text) {
     if (text == "debug") return LogLevel::debug;
     if (text == "info") return LogLevel::info;

@@ -26,6 +26,7 @@ Result<std::string> parse_node_name(std::string_view text);
 Result<unsigned> parse_workers(std::string_view text);
 Result<Pinning> parse_pinning(std::string_view text);
 Result<EngineChoice> parse_engine(std::string_view text);
+Result<SandboxChoice> parse_sandbox(std::string_view text);
 Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 Result<std::string> parse_store(std::string_view text);

@@ -424,6 +424,14 @@ void describe_process(CommandLine& line, Options& options) {
     line.one(group, "--group", "NAME", "Run as this group once the sockets are bound",
              text_into(options.group));
     line.one(group, "--pid-file", "FILE", "Write the process id here", text_into(options.pid_file));
+    line.one(
+        group, "--sandbox", "MODE",
+        "Confine the process to the files and system calls it needs: auto (what the kernel has), "
+        "on, off",
+        [&](const std::string& text) {
+            return assign(options.sandbox, text, "--sandbox", &parse_sandbox);
+        },
+        "auto");
 }
 
 Options defaults() {

@@ -15,6 +15,7 @@
 #include <penstock/result.hpp>
 
 #include "base/log.hpp"
+#include "io/ring.hpp"
 #include "model/process_flags.hpp"
 #include "net/address.hpp"
 #include "proxy/settings.hpp"
@@ -24,6 +25,9 @@ namespace penstock::app {
 /// Where clients are listened for: an address to bind, or a descriptor that was handed over
 /// listening.
 using ListenOn = std::variant<net::Address, int>;
+
+/// --sandbox: as much as the kernel has, all of it or no start, or nothing.
+enum class SandboxChoice : std::uint8_t { automatic, on, off };
 
 enum class EngineChoice : std::uint8_t { automatic, uring, epoll };
 
@@ -57,6 +61,10 @@ struct Options {
     std::optional<std::string> user;
     std::optional<std::string> group;
     std::optional<std::string> pid_file;
+    SandboxChoice sandbox = SandboxChoice::automatic;
+    /// Called once the sockets are bound, before the first thread starts; null: nothing is (an
+    /// embedding program).
+    Result<void> (*confine)(const Options&, io::Engine) = nullptr;
 };
 
 /// A text for stdout and exit 0: --help and --version.

@@ -6,9 +6,11 @@
 #include <fstream>
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace penstock::app {
@@ -20,8 +22,19 @@ constexpr std::uint64_t reserved_files = 256;
 /// Descriptors that kept backend connections may hold before clients are counted.
 constexpr std::uint64_t most_pool_files = 4'096;
 
+/// To be root among files, and to become somebody else.
+constexpr std::uint64_t until_user_changes = 1U << CAP_SETUID | 1U << CAP_SETGID |
+                                             1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH |
+                                             1U << CAP_FOWNER | 1U << CAP_CHOWN;
+
 Failure<Error> failed(const std::string& what) {
     return Failure{Error{what + ": " + std::strerror(errno)}};
+}
+
+/// A new binary that takes over is what we have become already.
+bool is_already(uid_t uid, gid_t gid) {
+    return uid != 0 && ::getuid() == uid && ::geteuid() == uid && ::getgid() == gid &&
+           ::getegid() == gid;
 }
 
 }  // namespace
@@ -38,6 +51,7 @@ Result<void> drop_privileges(const std::optional<std::string>& user,
         if (entry == nullptr) return Failure{Error{"--group " + *group + ": no such group"}};
         gid = entry->gr_gid;
     }
+    if (is_already(uid, gid)) return {};
     if (user && ::initgroups(user->c_str(), gid) != 0) return failed("--user " + *user);
     if (!user && ::setgroups(1, &gid) != 0) return failed("--group " + *group);
     if (::setresgid(gid, gid, gid) != 0) return failed("--group");
@@ -45,6 +59,35 @@ Result<void> drop_privileges(const std::optional<std::string>& user,
     // Nobody may find a way back: the kernel must refuse.
     if (uid != 0 && ::setuid(0) == 0)
         return Failure{Error{"--user " + *user + ": privileges could not be dropped"}};
+    return {};
+}
+
+bool turns_from_root(const std::optional<std::string>& user) {
+    const passwd* account = user ? ::getpwnam(user->c_str()) : nullptr;
+    return ::geteuid() == 0 && account != nullptr && account->pw_uid != 0;
+}
+
+Result<void> drop_capabilities(Capabilities kept) {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    // Where we may not, no_new_privs keeps a program that is run from having what we have not.
+    for (unsigned long one = 0; ::prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one)
+        ::prctl(PR_CAPBSET_DROP, one, 0, 0, 0);
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    if (::syscall(SYS_capget, &header, sets) != 0) return failed("capabilities");
+    const std::uint64_t mask = kept == Capabilities::none ? 0 : until_user_changes;
+    for (auto& set : sets) {
+        const bool is_first = &set == sets;
+        set.permitted &= is_first ? static_cast<std::uint32_t>(mask) : 0;
+        set.effective &= set.permitted;
+        set.inheritable = 0;
+    }
+    if (::syscall(SYS_capset, &header, sets) != 0) return failed("capabilities");
+    return {};
+}
+
+Result<void> gain_no_privileges() {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no new privileges");
     return {};
 }
 

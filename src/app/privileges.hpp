@@ -14,6 +14,21 @@ namespace penstock::app {
 Result<void> drop_privileges(const std::optional<std::string>& user,
                              const std::optional<std::string>& group);
 
+/// True where drop_privileges() turns root into somebody else: the kernel then takes every
+/// capability from every thread.
+bool turns_from_root(const std::optional<std::string>& user);
+
+enum class Capabilities : std::uint8_t { none, until_user_changes };
+
+/// What root's power is made of (capabilities(7)), given up for good, except for what reading
+/// files and changing users takes where that is still to come. For the calling thread and those
+/// that it starts.
+Result<void> drop_capabilities(Capabilities kept);
+
+/// No program that is run from here on gains a right that we have not: set-user-ID bits and file
+/// capabilities count for nothing (PR_SET_NO_NEW_PRIVS).
+Result<void> gain_no_privileges();
+
 /// No core dump is written, and no process of the same user may read our memory or attach to us
 /// (prctl(2), PR_SET_DUMPABLE): keys and tokens are in it. For the program; an embedding one
 /// decides for itself. /proc/PID then belongs to root.

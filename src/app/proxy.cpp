@@ -48,8 +48,16 @@ Result<void> Proxy::start() {
     if (options_.pid_file) {
         if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
     }
-    // The configuration file is read and the store opened, like the sockets bound, with the rights
-    // that the process was started with.
+    // Where root becomes somebody else, the configuration file is read and the store opened, like
+    // the sockets bound, with the rights that the process was started with.
+    const bool drops_late = turns_from_root(options_.user);
+    const auto drop = [this] { return drop_privileges(options_.user, options_.group); };
+    if (!drops_late) {
+        if (auto dropped = drop(); !dropped) return dropped;
+    }
+    if (options_.confine != nullptr) {
+        if (auto confined = options_.confine(options_, *engine); !confined) return confined;
+    }
     const ControlOptions control{
         .engine = *engine,
         .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
@@ -65,7 +73,9 @@ Result<void> Proxy::start() {
     running_ = true;
     if (options_.proxy.node_name.empty())
         options_.proxy.node_name = "penstock-" + control_.node().id;
-    if (auto dropped = drop_privileges(options_.user, options_.group); !dropped) return dropped;
+    if (drops_late) {
+        if (auto dropped = drop(); !dropped) return dropped;
+    }
     if (auto started = start_workers(*engine, places); !started) return started;
     control_.serve();
     log(LogLevel::info, "serving",

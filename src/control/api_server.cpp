@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <deque>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.hpp"
+#include "base/log.hpp"
 #include "control/problem.hpp"
 #include "http/h1/writer.hpp"
 #include "http/status.hpp"
@@ -162,14 +164,25 @@ io::Task<void> ApiServer::accept_all() {
             continue;
         }
         const int fd = co_await listener_.accept(io::AcceptMode::single);
-        if (fd >= 0 && stopping_)
+        if (fd >= 0 && stopping_) {
             ::close(fd);
-        else if (fd >= 0)
+        } else if (fd >= 0) {
             io::spawn(serve(fd));
-        else if (fd != -ECANCELED)
+        } else if (fd != -ECANCELED) {
+            out_of_resources(-fd);
             co_await ring_.sleep(full_rest);
+        }
     }
     accepting_ = false;
+}
+
+/// Whoever waits longest for its client lets go of a descriptor: the next one has more use for it.
+void ApiServer::out_of_resources(int error) {
+    make_room();
+    if (complaints_.allows(ring_.now())) {
+        log(LogLevel::error, "cannot accept connections to the API",
+            {{"error", std::strerror(error)}});
+    }
 }
 
 /// Closes the connection that has waited longest for its client; false where all are at work.

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/intrusive_list.hpp"
+#include "base/log.hpp"
 #include "control/admin_tls.hpp"
 #include "control/api.hpp"
 #include "control/body_budget.hpp"
@@ -64,6 +65,7 @@ class ApiServer {
 
     io::Task<void> accept_all();
     bool make_room();
+    void out_of_resources(int error);
     io::Task<void> serve(int fd);
     io::Task<bool> secure(Connection& connection);
     io::Task<void> converse(Connection& connection);
@@ -90,6 +92,7 @@ class ApiServer {
     IntrusiveList<Connection> waiting_;  // for their clients, the longest first
     IntrusiveList<Connection> at_work_;  // and those that are being closed
     HttpDate date_;
+    LogLimit complaints_;
     std::size_t open_ = 0;
     bool accepting_ = false;
     bool stopping_ = false;

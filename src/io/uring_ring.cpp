@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.hpp"
+#include "io/uring_restrictions.hpp"
 
 namespace penstock::io {
 
@@ -18,10 +18,6 @@ namespace {
 
 constexpr int buffer_group = 0;
 constexpr std::uint32_t generation_mask = 0xff'ffff;
-
-Error refusal(const char* what, int negative_errno) {
-    return Error{std::string(what) + ": " + std::strerror(-negative_errno)};
-}
 
 }  // namespace
 
@@ -52,11 +48,13 @@ Result<std::unique_ptr<Ring>> UringRing::create(int wake_fd, const RingOptions& 
 Result<void> UringRing::set_up(const RingOptions& options) {
     io_uring_params params{};
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                   IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+                   IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+                   IORING_SETUP_R_DISABLED;
     params.cq_entries = options.completion_entries;
     const int made = io_uring_queue_init_params(options.submission_entries, &ring_, &params);
-    if (made < 0) return Failure{refusal("io_uring_setup", made)};
+    if (made < 0) return Failure{uring_refusal("io_uring_setup", made)};
     ring_ready_ = true;
+    if (const auto enabled = restrict_and_enable(ring_); !enabled) return enabled;
     io_uring_register_ring_fd(&ring_);  // an optimisation only: refusal costs a file look-up a turn
     if (const auto buffers = set_up_buffers(options); !buffers) return buffers;
     submit_wake_read();
@@ -69,7 +67,7 @@ Result<void> UringRing::set_up_buffers(const RingOptions& options) {
     provided_target_ = first_receive_blocks_;
     int error = 0;
     provided_ = io_uring_setup_buf_ring(&ring_, provided_entries_, buffer_group, 0, &error);
-    if (provided_ == nullptr) return Failure{refusal("io_uring provided buffers", error)};
+    if (provided_ == nullptr) return Failure{uring_refusal("io_uring provided buffers", error)};
     provided_blocks_.assign(provided_entries_, nullptr);
     for (unsigned id = provided_entries_; id > 0; --id) {
         free_buffer_ids_.push_back(static_cast<std::uint16_t>(id - 1));

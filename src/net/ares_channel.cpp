@@ -1,14 +1,18 @@
 #include "net/ares_channel.hpp"
 
+#include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 namespace penstock::net {
 
 namespace {
 
+constexpr const char* resolv_conf_path = "/etc/resolv.conf";
 /// The first try's; the second has twice that. One dead server costs less than a caller waits.
 constexpr int try_milliseconds = 1'500;
 constexpr int tries = 2;
@@ -21,8 +25,16 @@ int library_status() {
 
 struct ::stat state_of_resolv_conf() {
     struct ::stat state {};
-    if (::stat("/etc/resolv.conf", &state) != 0) state = {};
+    if (::stat(resolv_conf_path, &state) != 0) state = {};
     return state;
+}
+
+/// False where it is there, but has been put out of our reach: replaced since Landlock took us in
+/// (docs/hardening.md). c-ares would ask this machine instead.
+bool may_read_resolv_conf() {
+    const int fd = ::open(resolv_conf_path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) ::close(fd);
+    return fd >= 0 || errno == ENOENT;
 }
 
 std::string list_of(std::span<const Address> servers) {
@@ -39,6 +51,8 @@ std::string list_of(std::span<const Address> servers) {
 Result<std::unique_ptr<AresChannel>> AresChannel::open(std::span<const Address> servers) {
     int status = library_status();
     if (status != ARES_SUCCESS) return Failure{Error{ares_strerror(status)}};
+    if (servers.empty() && !may_read_resolv_conf())
+        return Failure{Error{std::string(resolv_conf_path) + ": " + std::strerror(errno)}};
     std::unique_ptr<AresChannel> made(new AresChannel);
     made->reads_resolv_conf_ = servers.empty();
     made->resolv_conf_ = state_of_resolv_conf();
@@ -115,9 +129,11 @@ void AresChannel::process(std::span<const pollfd> polled) {
 bool AresChannel::is_outdated() const {
     if (!reads_resolv_conf_) return false;
     const struct ::stat state = state_of_resolv_conf();
-    return state.st_ino != resolv_conf_.st_ino || state.st_size != resolv_conf_.st_size ||
-           state.st_mtim.tv_sec != resolv_conf_.st_mtim.tv_sec ||
-           state.st_mtim.tv_nsec != resolv_conf_.st_mtim.tv_nsec;
+    const bool is_other = state.st_ino != resolv_conf_.st_ino ||
+                          state.st_size != resolv_conf_.st_size ||
+                          state.st_mtim.tv_sec != resolv_conf_.st_mtim.tv_sec ||
+                          state.st_mtim.tv_nsec != resolv_conf_.st_mtim.tv_nsec;
+    return is_other && may_read_resolv_conf();
 }
 
 void AresChannel::socket_changed(void* self, ares_socket_t fd, int readable, int writable) {

@@ -1,11 +1,14 @@
 """Limits on connections, rates, descriptors and memory: what is past them waits, is cut or is refused; all recovers."""
 
 import os
+import resource
 import select
 import socket
 import time
 
-from harness import (PATIENCE, Cut, Silent, answers, at_least, at_most, case, equal, expect, named, request, response)
+import h2
+from harness import (PATIENCE, Cut, Silent, answers, at_least, at_most, case, contains, equal, expect, named, one_of,
+                     request, response)
 
 
 @case("past --max-connections a client waits in the accept queue, and is served when another leaves")
@@ -96,6 +99,35 @@ def min_rate(t):
     equal(fair.read_response().status, 200, "status of the fair one")
 
 
+@case("on HTTP/2 a body slower than --min-rate ends its stream, and the connection goes on", deadline=60)
+def min_rate_of_a_stream(t):
+    if t.scaled(10) < 10:
+        t.skip("takes 35 s")
+    origin = t.origin()
+    client = h2.connect(t)
+    slow = client.request(origin.host, "/slow", "content-length: 1000000", method="POST", end=False)
+    began = time.monotonic()
+    while not slow.over and time.monotonic() - began < 45:
+        slow.send(b"x" * 20)
+        client.listen(0.5)
+    expect(28 < time.monotonic() - began < 45, f"it was cut after {time.monotonic() - began:.1f} s")
+    equal(slow.response().status, 408, "status of the slow one")
+    equal(client.fetch(origin.host).status, 200, "status of another stream afterwards")
+
+
+@case("on HTTP/2 too --max-per-address counts connections, not their streams")
+def max_per_address_of_streams(t):
+    proxy = t.start("--max-per-address", "1")
+    origin = t.origin(proxy=proxy)
+    inside = h2.connect(t, proxy)
+    for stream in [inside.request(origin.host) for _ in range(10)]:
+        equal(stream.response().status, 200, "status of a stream")
+    with socket.create_connection(proxy.address, timeout=10 * PATIENCE) as second:
+        second.sendall(request(origin.host))
+        equal(second.recv(100), b"", "what the second connection hears")
+    equal(inside.fetch(origin.host).status, 200, "status of those inside")
+
+
 @case("out of descriptors it serves what it can, complains once a second at most, idles, and recovers",
       alone=True, deadline=60)
 def out_of_descriptors(t):
@@ -123,6 +155,56 @@ def out_of_descriptors(t):
         equal(t.client(proxy).fetch(origin.host).status, 200, "status after it")
         t.clients.pop().close()
     equal(proxy.api("GET", "/readyz").status, 200, "the API after it")
+
+
+def room_for_files(proxy, more):
+    """The running process may hold `more` descriptors than it does."""
+    pid = proxy.process.pid
+    held = len(os.listdir(f"/proc/{pid}/fd"))
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (held + more, hard))
+
+
+@case("a limit on descriptors that falls while it runs: who is in is served, new backends are 503, nobody dies of it",
+      alone=True, deadline=60)
+def descriptors_taken_away(t):
+    proxy = t.start("--max-connections", "1000", workers=1)
+    served, other = t.origin(proxy=proxy), t.origin(proxy=proxy)
+    inside = t.client(proxy)
+    equal(inside.fetch(served.host).status, 200, "status before")
+    began = time.monotonic()
+    room_for_files(proxy, 0)
+    equal(inside.fetch(served.host).status, 200, "status on what is connected at both ends")
+    refused = inside.fetch(other.host)
+    equal(refused.status, 503, "status where a backend wants a connection")
+    contains(refused.fields.need("Proxy-Status"), b"connection_limit_reached", "Proxy-Status")
+    waiting = [t.client(proxy) for _ in range(20)]
+    for client in waiting:
+        client.send(request(served.host))
+    t.eventually(lambda: "cannot accept connections" in proxy.stderr(), "a complaint")
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    for client in waiting:
+        one_of(client.read_response().status, (200, 503), "status of those who waited")
+    equal(t.client(proxy).fetch(other.host).status, 200, "the backend that had no connection is alive")
+    complaints = [line for line in proxy.stderr_lines() if "cannot accept" in line]
+    at_most(len(complaints), time.monotonic() - began + 2, "complaints")
+
+
+@case("without descriptors the API waits, says so, and answers again; no backend dies for want of a probe",
+      alone=True, deadline=60)
+def descriptors_of_the_control_thread(t):
+    proxy = t.start(workers=1)
+    origin = t.origin(proxy=proxy, healthCheck={"path": "/health", "interval": "100ms", "timeout": "1s"})
+    equal(t.client(proxy).fetch(origin.host).status, 200, "status before")
+    room_for_files(proxy, 0)
+    waiting = socket.create_connection(("127.0.0.1", proxy.admin_port), timeout=10 * PATIENCE)
+    waiting.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    t.eventually(lambda: "cannot accept connections to the API" in proxy.stderr(), "a complaint")
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    expect(waiting.recv(4096).startswith(b"HTTP/1.1 200"), "the API answers who waited")
+    waiting.close()
+    equal(proxy.api("GET", "/readyz").status, 200, "the API afterwards")
+    equal(t.client(proxy).fetch(origin.host).status, 200, "status afterwards")
 
 
 @case("idle keep-alive connections cost at most 1 KiB each", alone=True, deadline=120)
