@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -105,11 +106,18 @@ constexpr const char* deadly[] = {"ptrace",
 constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr int name_memory = 0x53564d41;  // PR_SET_VMA: glibc names what it maps
-constexpr unsigned long netlink_route = 0;
 
 /// An option of prctl(2) that does not exist: our own list answers it with a number of its own, so
 /// that a new binary knows that it is in force already. (Each upgrade would else add one more.)
 constexpr std::uint32_t mark = 0x5053'746b;
+
+scmp_arg_cmp is(unsigned argument, std::uint64_t value) {
+    return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+}
+
+scmp_arg_cmp is_masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
+    return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
 
 struct Released {
     void operator()(void* filter) const noexcept { ::seccomp_release(filter); }
@@ -170,24 +178,23 @@ void allow_in_part(Filter& filter) {
         filter.answer(SCMP_ACT_ALLOW, name, conditions...);
     };
     // Memory that can be written is not run.
-    for (const int protection : {0, PROT_WRITE, PROT_EXEC}) {
-        const auto wanted = SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC,
-                                       static_cast<scmp_datum_t>(protection));
+    for (const std::uint64_t protection : {0, PROT_WRITE, PROT_EXEC}) {
+        const auto wanted = is_masked(2, PROT_WRITE | PROT_EXEC, protection);
         allow("mmap", wanted);
         allow("mprotect", wanted);
     }
     // Flags of clone3 are where no filter sees them: with ENOSYS, glibc takes this one.
-    allow("clone", SCMP_A0_64(SCMP_CMP_MASKED_EQ, namespaces, 0));
-    for (const int family : {AF_UNIX, AF_INET, AF_INET6})
-        allow("socket", SCMP_A0_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(family)));
-    allow("socket", SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_32(SCMP_CMP_EQ, netlink_route));
-    for (const unsigned long request : {FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCOUTQ, 0x8910UL})
-        allow("ioctl", SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(request)));
-    for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
-                             PR_GET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT,
-                             PR_GET_SECCOMP, PR_SET_PDEATHSIG, name_memory})
-        allow("prctl", SCMP_A0_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(option)));
-    allow("prctl", SCMP_A0_32(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1_32(SCMP_CMP_EQ, 0));
+    allow("clone", is_masked(0, namespaces, 0));
+    for (const std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6}) allow("socket", is(0, family));
+    allow("socket", is(0, AF_NETLINK), is(2, NETLINK_ROUTE));
+    for (const std::uint64_t request : {FIONBIO, FIONREAD, FIOCLEX, TCGETS, TIOCOUTQ, SIOCGIFNAME})
+        allow("ioctl", is(1, request));
+    for (const std::uint64_t option :
+         {PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_DUMPABLE,
+          PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_GET_SECCOMP, PR_SET_PDEATHSIG,
+          name_memory})
+        allow("prctl", is(0, option));
+    allow("prctl", is(0, PR_SET_DUMPABLE), is(1, 0));
 }
 
 }  // namespace
@@ -200,7 +207,7 @@ Result<SystemCalls> restrict_system_calls(bool with_uring) {
     filter.answer(SCMP_ACT_KILL_PROCESS, deadly);
     const int number = filter.number();
     if (::prctl(mark, 0, 0, 0, 0) != 0 && errno == number) return SystemCalls::inherited;
-    filter.answer(SCMP_ACT_ERRNO(number), "prctl", SCMP_A0_32(SCMP_CMP_EQ, mark));
+    filter.answer(SCMP_ACT_ERRNO(number), "prctl", is(0, mark));
     if (const auto loaded = filter.load(); !loaded) return Failure{loaded.error()};
     return SystemCalls::restricted;
 }
