@@ -9,6 +9,7 @@
 #include "app/confinement.hpp"
 #include "app/options.hpp"
 #include "app/privileges.hpp"
+#include "app/service_manager.hpp"
 #include "app/signals.hpp"
 #include "app/start_process.hpp"
 #include "base/log.hpp"
@@ -68,11 +69,14 @@ int main(int argc, char** argv) {
                   options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
 
     if (const auto hidden = app::hide_memory(); !hidden) return refuse(hidden.error().message);
+    const app::ServiceManager manager;
     app::block_ending_signals();
     ProxyManager proxy(options);
     if (const auto started = proxy.start(); !started) return refuse(started.error().message);
     if (on_terminal && proxy.router().routes().empty()) greet(options);
+    manager.ready("Serving");
     app::wait_for_ending_signal();
+    manager.stopping();
     log(LogLevel::info, "draining: a second signal ends at once");
     proxy.stop(&app::another_ending_signal);
     log(LogLevel::info, "stopped");

@@ -1,11 +1,10 @@
 #include "app/option_values.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <sched.h>
 
+#include "app/systemd_sockets.hpp"
 #include "base/bytes.hpp"
 #include "control/store/open.hpp"
 
@@ -15,13 +14,6 @@ namespace {
 
 constexpr unsigned most_workers = 1'024;
 constexpr std::size_t longest_node_name = 64;
-constexpr int first_systemd_fd = 3;
-
-bool is_listening(int fd) {
-    int listening = 0;
-    socklen_t size = sizeof(listening);
-    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
-}
 
 Failure<Error> wrong(std::string why) {
     return Failure{Error{std::move(why)}};
@@ -138,20 +130,6 @@ Result<LogFormat> parse_log_format(std::string_view text) {
 Result<std::string> parse_store(std::string_view text) {
     if (const auto good = control::check_store_url(text); !good) return Failure{good.error()};
     return std::string(text);
-}
-
-std::vector<ListenOn> sockets_from_systemd() {
-    const char* pid = std::getenv("LISTEN_PID");
-    const char* count = std::getenv("LISTEN_FDS");
-    if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) return {};
-    std::vector<ListenOn> sockets;
-    const auto handed_over = static_cast<int>(parse_decimal(count, 1 << 10).value_or(0));
-    for (int fd = first_systemd_fd; fd < first_systemd_fd + handed_over; ++fd) {
-        if (!is_listening(fd)) continue;
-        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-        sockets.emplace_back(fd);
-    }
-    return sockets;
 }
 
 }  // namespace penstock::app

@@ -31,10 +31,6 @@ Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 Result<std::string> parse_store(std::string_view text);
 
-/// The listening sockets that systemd passed on (sd_listen_fds(3)); empty where it passed none to
-/// this process.
-std::vector<ListenOn> sockets_from_systemd();
-
 inline Failure<Error> bad_value(std::string_view flag, std::string_view text,
                                 std::string_view why) {
     return Failure{Error{std::string(flag) + " " + std::string(text) + ": " + std::string(why)}};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/option_values.hpp"
+#include "app/systemd_sockets.hpp"
 #include "base/bytes.hpp"
 
 namespace penstock::app {
@@ -436,9 +437,23 @@ void describe_process(CommandLine& line, Options& options) {
 
 Options defaults() {
     Options options;
-    options.admin = *net::Address::parse("127.0.0.1", 9080);
     options.proxy.node_name.clear();
     return options;
+}
+
+/// Where no flag says: on the sockets that systemd has passed on, else on the usual addresses.
+void listen_where_not_told(Options& options) {
+    const SystemdSockets passed = sockets_from_systemd();
+    const bool is_told = !options.http.empty() || !options.https.empty();
+    if (options.http.empty()) options.http.assign(passed.http.begin(), passed.http.end());
+    if (options.https.empty()) options.https.assign(passed.https.begin(), passed.https.end());
+    // Whoever passes a socket for TLS alone wants no other.
+    if (options.http.empty() && (is_told || !passed.has_clients()))
+        options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
+    if (options.admin.family() != AF_UNSPEC) return;
+    options.admin_fd = passed.admin;
+    options.admin = passed.admin ? net::Address::local_of(*passed.admin)
+                                 : *net::Address::parse("127.0.0.1", 9080);
 }
 
 /// All flags, which write to `options`.
@@ -480,9 +495,8 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv,
         return Failure{Error{"--config-always wants --config"}};
     if (options.proxy.proxy_protocol && options.proxy.trusted_proxies.empty())
         return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
+    listen_where_not_told(options);
     if (const auto checked = check_admin(options); !checked) return Failure{checked.error()};
-    if (options.http.empty()) options.http = sockets_from_systemd();
-    if (options.http.empty()) options.http.push_back(*net::Address::parse("0.0.0.0", 8080));
     return CommandLineResult(std::move(options));
 }
 

@@ -40,6 +40,7 @@ struct Options {
     std::vector<ListenOn> https;
     std::optional<std::uint16_t> https_public_port;  // empty: the first of https
     net::Address admin;
+    std::optional<int> admin_fd;  // listening there already: it was handed over
     std::vector<std::string> admin_hosts;
     std::optional<std::string> admin_token_file;
     std::optional<std::string> admin_cert;  // with its key, or neither

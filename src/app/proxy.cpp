@@ -125,7 +125,8 @@ Result<void> Proxy::listen(std::size_t workers) {
         if (auto listening = listen_for_clients(where, false, workers); !listening)
             return listening;
     }
-    port_ = net::Address::local_of(client_listening_.front().fd).port();
+    if (!client_listening_.empty())
+        port_ = net::Address::local_of(client_listening_.front().fd).port();
     const std::size_t plain = client_listening_.size();
     for (const ListenOn& where : options_.https) {
         if (auto listening = listen_for_clients(where, true, workers); !listening) return listening;
@@ -134,6 +135,10 @@ Result<void> Proxy::listen(std::size_t workers) {
         ssl_port_ = net::Address::local_of(client_listening_[plain].fd).port();
     if (ssl_port_ != 0) options_.proxy.https_public_port = ssl_port_;
     if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
+    if (options_.admin_fd) {
+        admin_listening_.push_back({.fd = *options_.admin_fd, .unix_path = {}, .inherited = true});
+        return {};
+    }
     if (options_.admin.family() == AF_UNSPEC) return {};
     auto fd = net::listen_on(options_.admin, net::UnixAccess::owner);
     if (!fd) return Failure{fd.error()};

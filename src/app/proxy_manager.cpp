@@ -27,6 +27,7 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     options.http = {*address};
     if (chosen.ssl_port) options.https = {*net::Address::parse(chosen.address, *chosen.ssl_port)};
     options.admin = net::Address();
+    options.admin_fd.reset();
     if (!chosen.admin.empty()) {
         const auto admin = net::Address::parse_endpoint(chosen.admin);
         if (!admin) return Failure{Error{"not an address: " + chosen.admin}};

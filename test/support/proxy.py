@@ -63,12 +63,12 @@ def run_program(*arguments, env=None, preexec=None, pass_fds=(), deadline=DEADLI
 
 class Proxy:
     def __init__(self, *flags, io="epoll", workers=1, env=None, preexec=None, pass_fds=(), nofile=None,
-                 listen=True, admin=True, admin_context=None):
+                 listen=True, admin=True, admin_context=None, within=()):
         self.admin_context = admin_context  # of ssl, where the API is under TLS
         self.port = free_port()
         self.admin_port = free_port()
         self.address = ("127.0.0.1", self.port)
-        arguments = [binary()]
+        arguments = [*within, binary()]  # `within`: the command that starts it
         if listen:
             arguments += ["--http", f"127.0.0.1:{self.port}"]
         if admin:
