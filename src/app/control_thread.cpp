@@ -77,6 +77,45 @@ void ControlThread::serve() {
     });
 }
 
+/// Returns when it has been done.
+void ControlThread::on_own_thread(std::function<void()> action) {
+    std::promise<void> done;
+    ring_->mailbox().post([&] {
+        action();
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
+Result<int> ControlThread::lend_store() {
+    Result<int> lent = -1;
+    on_own_thread([&] {
+        store_lent_ = true;
+        if (api_ != nullptr) api_->set_lent(true);
+        if (api_server_ != nullptr) api_server_->pause();
+        lent = store_->lend();
+    });
+    return lent;
+}
+
+void ControlThread::take_store_back() {
+    on_own_thread([this] {
+        store_lent_ = false;
+        if (const auto back = store_->take_back(); !back) {
+            log(LogLevel::error, "the store could not be taken back, the next change tries again",
+                {{"reason", std::string_view(back.error().message)}});
+        }
+        if (api_ != nullptr) api_->set_lent(false);
+        if (api_server_ != nullptr) api_server_->resume();
+    });
+}
+
+void ControlThread::leave_api() {
+    on_own_thread([this] {
+        if (api_server_ != nullptr) api_server_->stop();
+    });
+}
+
 void ControlThread::stop_taking_traffic() {
     ring_->mailbox().post([this] {
         if (api_ != nullptr) api_->set_ready(false);
@@ -176,6 +215,7 @@ Result<void> ControlThread::set_up_api(const ControlOptions& options) {
     api_ = std::make_unique<control::Api>(
         *configuration_, control::AccessRules(options.admin_hosts), std::move(tokens));
     api_->on_audit(&control::log_audit);
+    api_->on_upgrade(options.upgrade);
     api_server_ = std::make_unique<control::ApiServer>(*ring_, options.admin_listener, *api_,
                                                        admin_tls_.get(), *epochs_, *names_);
     return {};
@@ -185,7 +225,7 @@ Result<void> ControlThread::set_up_store(const ControlOptions& options) {
     const auto failed = [&options](const Error& error) {
         return Failure{Error{"--store " + options.store + ": " + error.message}};
     };
-    auto store = control::open_store(options.store);
+    auto store = control::open_store(options.store, options.store_content);
     if (!store) return failed(store.error());
     store_ = std::move(*store);
     auto node = control::load_node_state(*store_, control::Moment::present());
@@ -203,7 +243,8 @@ void ControlThread::Renewal::due(io::Timer& timer) {
 void ControlThread::renew_tickets() {
     const auto moment = control::Moment::present();
     node_.tickets = node_.tickets.at(moment.now);
-    const auto stored = control::store_tickets(*store_, node_.tickets, moment);
+    const auto stored = store_lent_ ? Result<void>()  // whoever has it does so
+                                    : control::store_tickets(*store_, node_.tickets, moment);
     if (!stored) {
         log(LogLevel::warn, "the ticket keys could not be stored",
             {{"reason", std::string_view(stored.error().message)}});

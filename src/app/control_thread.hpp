@@ -44,6 +44,8 @@ struct ControlOptions {
     std::optional<control::AdminTlsFiles> admin_tls;
     control::OwnAddresses own_addresses;  // where no backend may be
     std::string store = "memory:";        // a URL: control/store/open
+    int store_content = -1;               // not owned; of a predecessor's in memory
+    control::RequestUpgrade upgrade;      // empty: it cannot be asked for
     std::optional<std::string> config_file;
     bool config_always = false;
     std::vector<net::Address> resolvers;  // none: those of resolv.conf
@@ -60,6 +62,13 @@ class ControlThread {
     /// The API answers, and says that it is ready, from serve() on.
     Result<void> start(const ControlOptions& options);
     void serve();
+    /// The store is another process's from now on, and the API takes no further connection, until
+    /// take_store_back(). Gives what Store::lend() does.
+    Result<int> lend_store();
+    void take_store_back();
+    /// The API has ended for good: another process answers in its place. What is being done is
+    /// still answered.
+    void leave_api();
     /// /readyz says no from now on.
     void stop_taking_traffic();
     void stop();
@@ -95,6 +104,7 @@ class ControlThread {
     Result<void> set_up_api(const ControlOptions& options);
     Result<void> load(const ControlOptions& options);
     void renew_tickets();
+    void on_own_thread(std::function<void()> action);
     io::Task<void> look_up_names(bool& done);
     void take_answer(const std::string& name, const net::NameAnswer& answer);
     void run();
@@ -136,6 +146,7 @@ class ControlThread {
     unsigned calls_ = 0;
     bool starting_workers_ = false;
     bool stopping_ = false;
+    bool store_lent_ = false;
     bool reclaiming_ = false;
 };
 

@@ -1,14 +1,18 @@
-// The penstock program: options in, a ProxyManager that runs until a signal ends it.
+// The penstock program: options in, a proxy that runs until a signal ends it, or a new process
+// takes its place.
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <variant>
 
-#include <penstock/proxy_manager.hpp>
 #include <unistd.h>
 
 #include "app/confinement.hpp"
+#include "app/lifecycle.hpp"
 #include "app/options.hpp"
+#include "app/predecessor.hpp"
 #include "app/privileges.hpp"
+#include "app/proxy.hpp"
 #include "app/service_manager.hpp"
 #include "app/signals.hpp"
 #include "app/start_process.hpp"
@@ -55,8 +59,18 @@ void greet(const penstock::app::Options& options) {
 
 int main(int argc, char** argv) {
     using namespace penstock;
-    auto parsed = app::parse_options(argc, argv, &app::process_to_start_with);
-    if (!parsed) return refuse(parsed.error().message);
+    const app::Program program = app::Program::of(argc, argv);
+    auto before = app::Predecessor::of_environment();
+    if (!before) return refuse(before.error().message);
+    app::Predecessor* const predecessor = before->get();
+    const auto give_up = [predecessor](const std::string& why) {
+        if (predecessor != nullptr) predecessor->failed(why);
+        return refuse(why);
+    };
+    auto parsed = app::parse_options(argc, argv, [predecessor](const app::Options& options) {
+        return app::process_to_start_with(options, predecessor);
+    });
+    if (!parsed) return give_up(parsed.error().message);
     if (const auto* printout = std::get_if<app::Printout>(&*parsed)) {
         std::fputs(printout->text.c_str(), stdout);
         return 0;
@@ -68,16 +82,19 @@ int main(int argc, char** argv) {
     configure_log(options.log_level,
                   options.log_format.value_or(on_terminal ? LogFormat::text : LogFormat::json));
 
-    if (const auto hidden = app::hide_memory(); !hidden) return refuse(hidden.error().message);
+    if (const auto hidden = app::hide_memory(); !hidden) return give_up(hidden.error().message);
     const app::ServiceManager manager;
-    app::block_ending_signals();
-    ProxyManager proxy(options);
-    if (const auto started = proxy.start(); !started) return refuse(started.error().message);
-    if (on_terminal && proxy.router().routes().empty()) greet(options);
-    manager.ready("Serving");
-    app::wait_for_ending_signal();
-    manager.stopping();
-    log(LogLevel::info, "draining: a second signal ends at once");
+    const app::Signals signals;
+    app::Proxy proxy(options);
+    app::Lifecycle lifecycle(proxy, signals, manager, program, options.upgrade_timeout);
+    const auto upgrade = [&lifecycle](control::UpgradeDone done) {
+        lifecycle.ask_for_upgrade(std::move(done));
+    };
+    if (const auto started = proxy.start(predecessor, upgrade); !started)
+        return give_up(started.error().message);
+    before->reset();
+    if (on_terminal && proxy.routes().empty()) greet(options);
+    if (lifecycle.run() == app::Ending::stopped) manager.stopping();
     proxy.stop(&app::another_ending_signal);
     log(LogLevel::info, "stopped");
     return 0;

@@ -373,8 +373,10 @@ void describe_timeouts(CommandLine& line, Options& options) {
     duration("--connect-timeout", "TCP connect to a backend", "2s", settings.connect_timeout);
     duration("--response-timeout", "Last request byte to response head", "60s",
              settings.response_timeout);
-    duration("--drain-timeout", "What SIGTERM gives running requests", "30s",
+    duration("--drain-timeout", "What SIGTERM and an upgrade give running requests", "30s",
              options.drain_timeout);
+    duration("--upgrade-timeout", "What a new process may take to be ready (SIGUSR2)", "60s",
+             options.upgrade_timeout);
 }
 
 void describe_process(CommandLine& line, Options& options) {

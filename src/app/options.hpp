@@ -57,6 +57,7 @@ struct Options {
     proxy::Settings proxy;                // an empty node_name: made of the id that the store keeps
     std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
     std::chrono::milliseconds drain_timeout{30'000};
+    std::chrono::milliseconds upgrade_timeout{60'000};
     LogLevel log_level = LogLevel::info;
     std::optional<LogFormat> log_format;  // empty: text on a terminal, else JSON
     std::optional<std::string> user;

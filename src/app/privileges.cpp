@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <string>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -39,18 +40,26 @@ bool is_already(uid_t uid, gid_t gid) {
 
 }  // namespace
 
-Result<void> drop_privileges(const std::optional<std::string>& user,
+Result<Account> find_account(const std::optional<std::string>& user,
                              const std::optional<std::string>& group) {
-    if (!user && !group) return {};
     const passwd* account = user ? ::getpwnam(user->c_str()) : nullptr;
     if (user && account == nullptr) return Failure{Error{"--user " + *user + ": no such user"}};
-    const uid_t uid = account != nullptr ? account->pw_uid : ::getuid();
-    gid_t gid = account != nullptr ? account->pw_gid : ::getgid();
+    Account found{.user = account != nullptr ? account->pw_uid : ::getuid(),
+                  .group = account != nullptr ? account->pw_gid : ::getgid()};
     if (group) {
         const ::group* entry = ::getgrnam(group->c_str());
         if (entry == nullptr) return Failure{Error{"--group " + *group + ": no such group"}};
-        gid = entry->gr_gid;
+        found.group = entry->gr_gid;
     }
+    return found;
+}
+
+Result<void> drop_privileges(const std::optional<std::string>& user,
+                             const std::optional<std::string>& group) {
+    if (!user && !group) return {};
+    const auto account = find_account(user, group);
+    if (!account) return Failure{account.error()};
+    const auto [uid, gid] = *account;
     if (is_already(uid, gid)) return {};
     if (user && ::initgroups(user->c_str(), gid) != 0) return failed("--user " + *user);
     if (!user && ::setgroups(1, &gid) != 0) return failed("--group " + *group);
@@ -111,17 +120,36 @@ std::uint64_t default_max_connections(std::uint64_t file_limit) {
     return file_limit > taken ? std::max<std::uint64_t>((file_limit - taken) / 10 * 9, 16) : 16;
 }
 
-Result<void> PidFile::write(const std::string& path) {
-    std::ofstream file(path, std::ios::trunc);
-    file << ::getpid() << '\n';
-    file.close();
-    if (!file) return failed("--pid-file " + path);
+Result<void> PidFile::open(const std::string& path) {
     path_ = path;
-    return {};
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    return fd_ >= 0 ? Result<void>() : failed("--pid-file " + path);
+}
+
+Result<void> PidFile::write() {
+    if (fd_ < 0) return {};
+    const std::string line = std::to_string(::getpid()) + "\n";
+    const bool written = ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, line.data(), line.size(), 0) ==
+                                                         static_cast<ssize_t>(line.size());
+    return written ? Result<void>() : failed("--pid-file " + path_);
+}
+
+void PidFile::give_to(uid_t user, gid_t group) noexcept {
+    if (fd_ >= 0 && ::fchown(fd_, user, group) != 0) {
+        // Then a new process says that it cannot write it.
+    }
 }
 
 PidFile::~PidFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
+    if (fd_ < 0) return;
+    const std::string ours = std::to_string(::getpid()) + "\n";
+    std::string found(ours.size(), ' ');
+    const ssize_t size = ::pread(fd_, found.data(), found.size(), 0);
+    if (size == static_cast<ssize_t>(ours.size()) && found == ours) {
+        // Where its folder is another user's, it stays, and is empty.
+        if (::unlink(path_.c_str()) != 0 && ::ftruncate(fd_, 0) != 0) path_.clear();
+    }
+    ::close(fd_);
 }
 
 }  // namespace penstock::app

@@ -6,8 +6,18 @@
 #include <string>
 
 #include <penstock/result.hpp>
+#include <sys/types.h>
 
 namespace penstock::app {
+
+struct Account {
+    uid_t user = 0;
+    gid_t group = 0;
+};
+
+/// Of --user and --group; the process's own where one is not given.
+Result<Account> find_account(const std::optional<std::string>& user,
+                             const std::optional<std::string>& group);
 
 /// --user and --group. For every thread of the process (glibc sees to it). The group defaults to
 /// the user's own.
@@ -41,7 +51,7 @@ std::uint64_t raise_file_limit();
 /// ourselves.
 std::uint64_t default_max_connections(std::uint64_t file_limit);
 
-/// Writes the process id to `path`, and takes the file away at the end.
+/// A file with the process's id. Taken away at the end, unless it has become another process's.
 class PidFile {
   public:
     PidFile() = default;
@@ -49,10 +59,16 @@ class PidFile {
     PidFile& operator=(const PidFile&) = delete;
     ~PidFile();
 
-    Result<void> write(const std::string& path);
+    /// With the rights that the process was started with; what stands in it stays.
+    Result<void> open(const std::string& path);
+    /// Our process id. Where open() has not been called, nothing happens.
+    Result<void> write();
+    /// The user that the process becomes may write it as well: a new process would (an upgrade).
+    void give_to(uid_t user, gid_t group) noexcept;
 
   private:
     std::string path_;
+    int fd_ = -1;
 };
 
 }  // namespace penstock::app

@@ -8,7 +8,7 @@
 
 #include "app/cpus.hpp"
 #include "base/log.hpp"
-#include "net/listen.hpp"
+#include "control/store/open.hpp"
 
 namespace penstock::app {
 
@@ -16,6 +16,15 @@ namespace {
 
 /// How often a stop looks whether the workers have finished.
 constexpr auto stop_poll = std::chrono::milliseconds(5);
+/// How long connections that have begun when a drain begins may take to come about: a round trip to
+/// most clients.
+constexpr auto arrival_time = std::chrono::milliseconds(200);
+
+template <class Done>
+void wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
+    while (!done() && Clock::now() < deadline && !(hurry != nullptr && hurry()))
+        std::this_thread::sleep_for(stop_poll);
+}
 
 }  // namespace
 
@@ -28,11 +37,9 @@ Proxy::Proxy(Result<Options> options) : control_(publisher_) {
 
 Proxy::~Proxy() {
     if (running_) stop([] { return true; });
-    close(client_listening_);
-    close(admin_listening_);
 }
 
-Result<void> Proxy::start() {
+Result<void> Proxy::start(Predecessor* predecessor, control::RequestUpgrade upgrade) {
     if (wrong_options_) return Failure{*wrong_options_};
     ::signal(SIGPIPE, SIG_IGN);  // a peer that closes early is an errno, not an end
     const auto engine = choose_engine();
@@ -43,10 +50,15 @@ Result<void> Proxy::start() {
     limits_ = std::make_unique<proxy::ConnectionLimits>(options_.proxy.max_connections,
                                                         options_.proxy.max_per_address);
     const auto places = place_workers(options_);
-    if (auto listening = listen(places.size()); !listening) return listening;
+    std::vector<HandedSockets> handed;
+    if (predecessor != nullptr) handed = predecessor->take_sockets();
+    if (auto bound = listeners_.bind(options_, places.size(), std::move(handed)); !bound)
+        return bound;
+    if (listeners_.ssl_port() != 0) options_.proxy.https_public_port = listeners_.ssl_port();
+    if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
     publisher_.expect_workers(static_cast<unsigned>(places.size()));
     if (options_.pid_file) {
-        if (auto written = pid_file_.write(*options_.pid_file); !written) return written;
+        if (auto opened = pid_file_.open(*options_.pid_file); !opened) return opened;
     }
     // Where root becomes somebody else, the configuration file is read and the store opened, like
     // the sockets bound, with the rights that the process was started with.
@@ -60,12 +72,14 @@ Result<void> Proxy::start() {
     }
     const ControlOptions control{
         .engine = *engine,
-        .admin_listener = admin_listening_.empty() ? -1 : admin_listening_.front().fd,
+        .admin_listener = listeners_.admin(),
         .admin_hosts = options_.admin_hosts,
         .admin_token_file = options_.admin_token_file,
         .admin_tls = admin_tls_files(),
-        .own_addresses = own_addresses(),
+        .own_addresses = control::OwnAddresses(listeners_.addresses()),
         .store = options_.store,
+        .store_content = predecessor != nullptr ? predecessor->memory_store() : -1,
+        .upgrade = std::move(upgrade),
         .config_file = options_.config_file,
         .config_always = options_.config_always,
         .resolvers = options_.resolvers};
@@ -74,13 +88,32 @@ Result<void> Proxy::start() {
     if (options_.proxy.node_name.empty())
         options_.proxy.node_name = "penstock-" + control_.node().id;
     if (drops_late) {
+        if (auto given = give_files_away(); !given) return given;
         if (auto dropped = drop(); !dropped) return dropped;
     }
     if (auto started = start_workers(*engine, places); !started) return started;
+    if (predecessor != nullptr) {
+        for (const std::string& name : listeners_.taken_over()) predecessor->takes(name);
+        predecessor->ready();
+    }
+    for (auto& worker : workers_) worker->accept();
     control_.serve();
+    if (auto written = pid_file_.write(); !written)
+        log(LogLevel::warn, "the pid file could not be written",
+            {{"reason", std::string_view(written.error().message)}});
     log(LogLevel::info, "serving",
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
+    return {};
+}
+
+/// What root has made, the user that the process becomes has to have: a new process would be that
+/// user from its start (an upgrade).
+Result<void> Proxy::give_files_away() {
+    const auto account = find_account(options_.user, options_.group);
+    if (!account) return Failure{account.error()};
+    pid_file_.give_to(account->user, account->group);
+    control::give_store_to(options_.store, account->user, account->group);
     return {};
 }
 
@@ -89,21 +122,6 @@ std::optional<control::AdminTlsFiles> Proxy::admin_tls_files() const {
     return control::AdminTlsFiles{.cert = *options_.admin_cert,
                                   .key = options_.admin_key.value_or(""),
                                   .client_ca = options_.admin_client_ca.value_or("")};
-}
-
-control::OwnAddresses Proxy::own_addresses() const {
-    std::vector<net::Address> bound;
-    for (const auto* listening : {&client_listening_, &admin_listening_}) {
-        for (const Listening& one : *listening) {
-            const net::Address address = net::Address::local_of(one.fd);
-            if (std::find(bound.begin(), bound.end(), address) != bound.end()) continue;
-            bound.push_back(address);
-            // One on all addresses that was handed over may take both: ours take IPv6 alone.
-            if (address.family() == AF_INET6 && address.host() == "::" && !net::is_v6_only(one.fd))
-                bound.push_back(*net::Address::parse("0.0.0.0", address.port()));
-        }
-    }
-    return control::OwnAddresses(std::move(bound));
 }
 
 Result<io::Engine> Proxy::choose_engine() const {
@@ -115,75 +133,6 @@ Result<io::Engine> Proxy::choose_engine() const {
     }
     log(LogLevel::warn, "io_uring cannot be used, epoll is", {{"reason", probed.error().message}});
     return io::Engine::epoll;
-}
-
-// --- listeners ---
-
-Result<void> Proxy::listen(std::size_t workers) {
-    worker_listeners_.resize(workers);
-    for (const ListenOn& where : options_.http) {
-        if (auto listening = listen_for_clients(where, false, workers); !listening)
-            return listening;
-    }
-    if (!client_listening_.empty())
-        port_ = net::Address::local_of(client_listening_.front().fd).port();
-    const std::size_t plain = client_listening_.size();
-    for (const ListenOn& where : options_.https) {
-        if (auto listening = listen_for_clients(where, true, workers); !listening) return listening;
-    }
-    if (client_listening_.size() > plain)
-        ssl_port_ = net::Address::local_of(client_listening_[plain].fd).port();
-    if (ssl_port_ != 0) options_.proxy.https_public_port = ssl_port_;
-    if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
-    if (options_.admin_fd) {
-        admin_listening_.push_back({.fd = *options_.admin_fd, .unix_path = {}, .inherited = true});
-        return {};
-    }
-    if (options_.admin.family() == AF_UNSPEC) return {};
-    auto fd = net::listen_on(options_.admin, net::UnixAccess::owner);
-    if (!fd) return Failure{fd.error()};
-    const bool is_unix = options_.admin.family() == AF_UNIX;
-    admin_listening_.push_back(
-        {.fd = *fd, .unix_path = is_unix ? options_.admin.endpoint().substr(5) : ""});
-    return {};
-}
-
-Result<void> Proxy::listen_for_clients(const ListenOn& where, bool is_tls, std::size_t workers) {
-    if (const auto* address = std::get_if<net::Address>(&where))
-        return listen_for_clients(*address, is_tls, workers);
-    const int fd = std::get<int>(where);
-    client_listening_.push_back({.fd = fd, .unix_path = {}, .inherited = true});
-    for (auto& listeners : worker_listeners_) listeners.push_back({.fd = fd, .is_tls = is_tls});
-    return {};
-}
-
-Result<void> Proxy::listen_for_clients(const net::Address& address, bool is_tls,
-                                       std::size_t workers) {
-    if (address.family() == AF_UNIX) {  // no SO_REUSEPORT there: the workers share one socket
-        auto fd = net::listen_on(address);
-        if (!fd) return Failure{fd.error()};
-        client_listening_.push_back({.fd = *fd, .unix_path = address.endpoint().substr(5)});
-        for (auto& listeners : worker_listeners_)
-            listeners.push_back({.fd = *fd, .is_tls = is_tls});
-        return {};
-    }
-    auto group = net::listen_shared(address, workers);
-    if (!group) return Failure{group.error()};
-    for (std::size_t worker = 0; worker < workers; ++worker) {
-        client_listening_.push_back({.fd = (*group)[worker], .unix_path = {}});
-        worker_listeners_[worker].push_back({.fd = (*group)[worker], .is_tls = is_tls});
-    }
-    return {};
-}
-
-void Proxy::close(std::vector<Listening>& all) {
-    for (const Listening& listening : all) {
-        // Takes effect at once, even while the kernel still winds down an accept on it.
-        if (!listening.inherited) ::shutdown(listening.fd, SHUT_RDWR);
-        ::close(listening.fd);
-        if (!listening.unix_path.empty()) ::unlink(listening.unix_path.c_str());
-    }
-    all.clear();
 }
 
 // --- threads ---
@@ -201,7 +150,7 @@ Result<void> Proxy::start_workers(io::Engine engine,
             proxy::WorkerOptions{.index = static_cast<unsigned>(i),
                                  .cpu = places[i],
                                  .engine = engine,
-                                 .listeners = worker_listeners_[i],
+                                 .listeners = listeners_.of_worker(i),
                                  .tickets = tickets,
                                  .tell_control = control_.listener(),
                                  .auth_threads = auth_threads_.get()},
@@ -219,30 +168,44 @@ bool Proxy::workers_finished() const {
                        [](const auto& worker) { return worker->finished(); });
 }
 
-void Proxy::drain_workers(bool (*hurry)()) {
-    const TimePoint deadline = Clock::now() + options_.drain_timeout;
-    for (auto& worker : workers_) worker->drain();
-    const auto accepting = [](const auto& worker) { return worker->accepting(); };
-    while (std::any_of(workers_.begin(), workers_.end(), accepting)) {
-        std::this_thread::sleep_for(stop_poll);
-    }
-    close(client_listening_);
-    while (!workers_finished() && Clock::now() < deadline && !(hurry != nullptr && hurry())) {
-        std::this_thread::sleep_for(stop_poll);
-    }
-    for (auto& worker : workers_) worker->abort();
-    for (auto& worker : workers_) worker->join();
+/// Nobody is refused whom the kernel has let in, or is about to.
+void Proxy::stop_accepting(bool (*hurry)()) {
+    const std::vector<int> ending = listeners_.close_doors();
+    const TimePoint doors_closed =
+        Clock::now() + (ending.empty() ? Duration::zero() : arrival_time);
+    wait_until(doors_closed, hurry, [] { return false; });
+    for (auto& worker : workers_) worker->drain(ending);
+    wait_until(drain_deadline_, nullptr, [this] {
+        return std::none_of(workers_.begin(), workers_.end(),
+                            [](const auto& worker) { return worker->accepting(); });
+    });
+    listeners_.end_clients();
+}
+
+void Proxy::begin_drain(bool (*hurry)()) {
+    draining_ = true;
+    drain_deadline_ = Clock::now() + options_.drain_timeout;
+    control_.stop_taking_traffic();
+    stop_accepting(hurry);
+}
+
+void Proxy::hand_over(const std::vector<std::string>& names) {
+    listeners_.leave_to_successor(names);
+    control_.leave_api();
+    begin_drain([] { return true; });
 }
 
 void Proxy::stop(bool (*hurry)()) {
     if (!running_) return;
     running_ = false;
-    control_.stop_taking_traffic();
-    drain_workers(hurry);
+    if (!draining_) begin_drain(hurry);
+    wait_until(drain_deadline_, hurry, [this] { return workers_finished(); });
+    for (auto& worker : workers_) worker->abort();
+    for (auto& worker : workers_) worker->join();
     control_.stop();
     auth_threads_.reset();  // what they have judged goes into the workers' mailboxes
     workers_.clear();
-    close(admin_listening_);
+    listeners_.end_admin();
 }
 
 // --- changes ---

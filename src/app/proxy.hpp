@@ -11,7 +11,9 @@
 #include <penstock/result.hpp>
 
 #include "app/control_thread.hpp"
+#include "app/listeners.hpp"
 #include "app/options.hpp"
+#include "app/predecessor.hpp"
 #include "app/privileges.hpp"
 #include "proxy/auth_threads.hpp"
 #include "proxy/connection_limits.hpp"
@@ -28,51 +30,50 @@ class Proxy {
     Proxy& operator=(const Proxy&) = delete;
     ~Proxy();
 
-    Result<void> start();
+    /// `predecessor`: the process whose place this one takes, which goes on until this one can
+    /// serve; null: there is none. `upgrade`: does what the API asks for; empty: it cannot be.
+    Result<void> start(Predecessor* predecessor = nullptr, control::RequestUpgrade upgrade = {});
     void stop(bool (*hurry)());
+
+    // For a process that takes this one's place.
+    std::vector<HandedSockets> sockets() const { return listeners_.to_hand_over(); }
+    std::vector<int> given_descriptors() const { return listeners_.inherited(); }
+    Result<int> lend_store() { return control_.lend_store(); }
+    void take_store_back() { control_.take_store_back(); }
+    /// It listens on those sockets, too. Returns when nothing is accepted here any more; stop()
+    /// waits for what has been.
+    void hand_over(const std::vector<std::string>& names);
 
     Result<void> change(const ControlThread::Change& change);
     std::vector<RouteConfig> routes();
     void on_event(ControlThread::Listener listener) { control_.on_event(std::move(listener)); }
-    std::uint16_t port() const noexcept { return port_; }
+    std::uint16_t port() const noexcept { return listeners_.port(); }
     /// 0: it does not listen for TLS.
-    std::uint16_t ssl_port() const noexcept { return ssl_port_; }
+    std::uint16_t ssl_port() const noexcept { return listeners_.ssl_port(); }
+    std::size_t workers() const noexcept { return workers_.size(); }
 
   private:
-    /// A listening socket that ends with us, and with it the file of a Unix one.
-    struct Listening {
-        int fd = -1;
-        std::string unix_path;
-        bool inherited = false;  // others listen on it too, and go on
-    };
-
     Result<io::Engine> choose_engine() const;
+    Result<void> give_files_away();
     std::optional<control::AdminTlsFiles> admin_tls_files() const;
-    control::OwnAddresses own_addresses() const;
-    Result<void> listen(std::size_t workers);
-    Result<void> listen_for_clients(const ListenOn& where, bool is_tls, std::size_t workers);
-    Result<void> listen_for_clients(const net::Address& address, bool is_tls, std::size_t workers);
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
-    void drain_workers(bool (*hurry)());
-    static void close(std::vector<Listening>& listening);
+    void begin_drain(bool (*hurry)());
+    void stop_accepting(bool (*hurry)());
     bool workers_finished() const;
 
     std::optional<Error> wrong_options_;
     Options options_;
+    Listeners listeners_;  // outlive whoever accepts on them
     std::unique_ptr<proxy::ConnectionLimits> limits_;
     snapshot::Publisher publisher_;
     ControlThread control_;
     std::unique_ptr<proxy::AuthThreads> auth_threads_;  // outlives the workers' threads
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
-    std::vector<std::vector<proxy::ClientListener>>
-        worker_listeners_;  // by worker; the fds are in client_listening_
-    std::vector<Listening> client_listening_;
-    std::vector<Listening> admin_listening_;
     PidFile pid_file_;
-    std::uint16_t port_ = 0;
-    std::uint16_t ssl_port_ = 0;
+    TimePoint drain_deadline_ = never;
     bool running_ = false;
+    bool draining_ = false;
 };
 
 }  // namespace penstock::app

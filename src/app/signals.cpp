@@ -3,7 +3,9 @@
 #include <cerrno>
 
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 namespace penstock::app {
 
@@ -17,17 +19,35 @@ sigset_t ending_signals() {
     return set;
 }
 
-}  // namespace
-
-void block_ending_signals() {
-    const sigset_t set = ending_signals();
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+sigset_t all_signals() {
+    sigset_t set = ending_signals();
+    ::sigaddset(&set, SIGUSR2);
+    ::sigaddset(&set, SIGHUP);
+    return set;
 }
 
-void wait_for_ending_signal() {
-    const sigset_t set = ending_signals();
-    int signal = 0;
-    while (::sigwait(&set, &signal) != 0) {
+}  // namespace
+
+Signals::Signals() {
+    const sigset_t set = all_signals();
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+Signals::~Signals() {
+    ::close(fd_);
+}
+
+std::optional<Signal> Signals::next() const noexcept {
+    signalfd_siginfo info{};
+    if (::read(fd_, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return {};
+    switch (info.ssi_signo) {
+        case SIGUSR2:
+            return Signal::upgrade;
+        case SIGHUP:
+            return Signal::hang_up;
+        default:
+            return Signal::end;
     }
 }
 

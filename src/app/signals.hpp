@@ -1,15 +1,35 @@
-// Signals of the process: blocked in every thread, taken by main() when it asks.
+// Signals of the process: blocked in every thread, read by main() like messages.
 #pragma once
+
+#include <cstdint>
+#include <optional>
 
 namespace penstock::app {
 
-/// Before the first thread starts: SIGTERM and SIGINT wait until they are asked for.
-void block_ending_signals();
+enum class Signal : std::uint8_t {
+    end,      ///< SIGTERM, SIGINT
+    upgrade,  ///< SIGUSR2
+    hang_up   ///< SIGHUP
+};
 
-/// Returns when one of them has come.
-void wait_for_ending_signal();
+class Signals {
+  public:
+    /// Before the first thread starts: from now on they wait until they are asked for.
+    Signals();
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    ~Signals();
 
-/// True where a further one has come; does not wait.
+    /// Readable while there is one (poll(2)).
+    int fd() const noexcept { return fd_; }
+    /// The next; does not wait.
+    std::optional<Signal> next() const noexcept;
+
+  private:
+    int fd_ = -1;
+};
+
+/// True where a further SIGTERM or SIGINT has come; does not wait.
 bool another_ending_signal();
 
 }  // namespace penstock::app

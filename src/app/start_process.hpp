@@ -7,11 +7,12 @@
 #include <penstock/result.hpp>
 
 #include "app/options.hpp"
+#include "app/predecessor.hpp"
 
 namespace penstock::app {
 
-/// That of --config where it will be applied, else the store's, checked. Errors are lines that name
-/// their file.
-Result<model::ProcessFlags> process_to_start_with(const Options& options);
+/// That of --config where it will be applied, else the store's, checked. `predecessor`: who has the
+/// store still; null: nobody. Errors are lines that name their file.
+Result<model::ProcessFlags> process_to_start_with(const Options& options, Predecessor* predecessor);
 
 }  // namespace penstock::app

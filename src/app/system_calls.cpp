@@ -32,8 +32,8 @@ constexpr const char* allowed[] = {
     "fsync", "fdatasync", "fallocate", "ftruncate", "fstat", "newfstatat", "stat", "lstat", "statx",
     "fstatfs", "statfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd",
     "chdir", "getdents64", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir",
-    "mkdirat", "umask", "chmod", "fchmod", "fchmodat", "fchown", "fadvise64", "pipe", "pipe2",
-    "eventfd2", "utimensat",
+    "mkdirat", "umask", "chmod", "fchmod", "fchmodat", "fchown", "lchown", "fchownat", "fadvise64",
+    "pipe", "pipe2", "eventfd2", "signalfd4", "memfd_create", "utimensat",
     // sockets
     "socketpair", "bind", "listen", "accept", "accept4", "connect", "shutdown", "getsockname",
     "getpeername", "getsockopt", "setsockopt", "sendto", "sendmsg", "sendmmsg", "recvfrom",

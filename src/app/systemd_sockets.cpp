@@ -1,6 +1,7 @@
 #include "app/systemd_sockets.hpp"
 
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <string_view>
 
@@ -33,15 +34,20 @@ bool is_listening(int fd) noexcept {
     return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
-SystemdSockets sockets_from_systemd() {
+std::vector<int> fds_from_systemd() {
     const char* const pid = std::getenv("LISTEN_PID");
     const char* const count = std::getenv("LISTEN_FDS");
-    const char* const named = std::getenv("LISTEN_FDNAMES");
     if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) return {};
+    std::vector<int> fds(parse_decimal(count, most_sockets).value_or(0));
+    std::iota(fds.begin(), fds.end(), first_systemd_fd);
+    return fds;
+}
+
+SystemdSockets sockets_from_systemd() {
+    const char* const named = std::getenv("LISTEN_FDNAMES");
     std::string_view names = named != nullptr ? named : "";
     SystemdSockets sockets;
-    const auto passed = static_cast<int>(parse_decimal(count, most_sockets).value_or(0));
-    for (int fd = first_systemd_fd; fd < first_systemd_fd + passed; ++fd) {
+    for (const int fd : fds_from_systemd()) {
         const std::string_view name = take_name(names);
         if (!is_listening(fd)) continue;
         ::fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -21,6 +21,9 @@ struct SystemdSockets {
 /// to this process. From now on no program that it starts inherits them.
 SystemdSockets sockets_from_systemd();
 
+/// All that was passed to this process, whatever it is.
+std::vector<int> fds_from_systemd();
+
 /// Whether the descriptor is a socket that listens.
 bool is_listening(int fd) noexcept;
 

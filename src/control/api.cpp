@@ -26,6 +26,12 @@ bool is_open_to_all(std::string_view path) {
     return path == "/healthz" || path == "/readyz";
 }
 
+/// Numbers and events are in memory; so is who takes part in an upgrade.
+bool needs_store(std::string_view path) {
+    return path.starts_with("/api/v1/") && !path.starts_with("/api/v1/stats") &&
+           !path.starts_with("/api/v1/events") && !path.starts_with("/api/v1/process/");
+}
+
 bool has_body(std::string_view method) {
     return method == "POST" || method == "PUT" || method == "PATCH";
 }
@@ -99,8 +105,13 @@ ApiResponse Api::handle(const ApiRequest& request) {
     if (admission.refusal) return refused(request, admission.caller, *std::move(admission.refusal));
     const std::uint64_t revision = configuration_.last_revision();
     ApiResponse response = answer(request, admission.caller);
-    if (response.unknown_names.empty()) audit(request, admission.caller, revision, response);
+    if (response.unknown_names.empty() && !response.later)
+        audit(request, admission.caller, revision, response);
     return response;
+}
+
+void Api::audit_later(const ApiRequest& request, const ApiResponse& response) {
+    audit(request, admit(request).caller, configuration_.last_revision(), response);
 }
 
 ApiResponse Api::refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal) {
@@ -123,7 +134,12 @@ ApiResponse Api::answer(const ApiRequest& request, const Caller& caller) {
     auto found = find_endpoint(request.method, path);
     if (auto* refusal = std::get_if<ApiResponse>(&found)) return std::move(*refusal);
     const RouteMatch& match = std::get<RouteMatch>(found);
-
+    if (lent_ && needs_store(path)) {
+        ApiResponse response = problem(Status::service_unavailable,
+                                       "A new process takes over; try again in a moment.");
+        response.fields.emplace_back("Retry-After", "1");
+        return response;
+    }
     if (has_body(request.method)) {
         const std::size_t most = match.endpoint->most_body;
         if (request.body.size() > most) return body_too_large(most);
@@ -134,7 +150,7 @@ ApiResponse Api::answer(const ApiRequest& request, const Caller& caller) {
         return problem(Status::bad_request, "The query holds something that has no meaning here.");
     }
     return match.endpoint->handler(
-        {request, match.parameters, *query, configuration_, caller, ready_});
+        {request, match.parameters, *query, configuration_, caller, ready_, upgrade_});
 }
 
 }  // namespace penstock::control

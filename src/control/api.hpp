@@ -15,6 +15,7 @@
 #include "control/configuration.hpp"
 #include "control/message.hpp"
 #include "control/tokens.hpp"
+#include "control/upgrade.hpp"
 
 namespace penstock::control {
 
@@ -48,6 +49,9 @@ class Api {
     /// What is answered instead of handle(): goes into the audit where it was a write.
     ApiResponse refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal);
 
+    /// What ApiResponse::later has given goes into the audit.
+    void audit_later(const ApiRequest& request, const ApiResponse& response);
+
     /// Any other method may change something.
     static bool is_read(std::string_view method) noexcept;
 
@@ -56,6 +60,9 @@ class Api {
 
     /// What /readyz says: true while workers serve and nothing drains.
     void set_ready(bool ready) noexcept { ready_ = ready; }
+    /// While the store is lent: what needs it is to be asked again, then of whoever has it.
+    void set_lent(bool lent) noexcept { lent_ = lent; }
+    void on_upgrade(RequestUpgrade request) { upgrade_ = std::move(request); }
 
   private:
     std::optional<ApiResponse> identify(const ApiRequest& request, Caller& caller);
@@ -67,7 +74,9 @@ class Api {
     AccessRules access_;
     std::optional<TokenFile> tokens_;
     std::function<void(const AuditRecord&)> audit_;
+    RequestUpgrade upgrade_;
     bool ready_ = false;
+    bool lent_ = false;
 };
 
 }  // namespace penstock::control

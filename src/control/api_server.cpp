@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "control/problem.hpp"
 #include "http/h1/writer.hpp"
 #include "http/status.hpp"
+#include "io/event.hpp"
 
 namespace penstock::control {
 
@@ -77,6 +79,13 @@ ApiResponse try_again(std::string_view why) {
     response.fields.emplace_back("Retry-After", "1");
     return response;
 }
+
+/// Of another thread.
+struct LateAnswer {
+    explicit LateAnswer(io::Ring& ring) noexcept : given(ring) {}
+    io::Event given;
+    ApiResponse response;
+};
 
 /// Interrupts a stream whose answer takes too long in all: a client that reads a little now and
 /// then cannot hold its memory for good.
@@ -343,6 +352,19 @@ io::Task<ApiResponse> ApiServer::answer(const ApiRequest& request) {
         NamesWanted wanted(ring_, names_, std::move(response.unknown_names));
         co_await wanted.until_known();
         response = api_.handle(request);
+    }
+    if (response.later) {
+        // Whoever gives it may have the last reference.
+        const auto late = std::make_shared<LateAnswer>(ring_);
+        response.later([late, &ring = ring_](ApiResponse given) {
+            ring.mailbox().post([late, given = std::move(given)]() mutable {
+                late->response = std::move(given);
+                late->given.set();
+            });
+        });
+        co_await late->given.wait();
+        response = std::move(late->response);
+        api_.audit_later(request, response);
     }
     // What the answer says is what the next request sees: on every worker.
     if (response.wait_for_epoch != 0) co_await epochs_.until_passed(response.wait_for_epoch);

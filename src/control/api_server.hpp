@@ -44,6 +44,10 @@ class ApiServer {
     /// Stops accepting and ends every connection; stopped() is true once all have let go. What is
     /// being done already has a second to be answered.
     void stop();
+    /// Leaves further connections in the kernel's queue, until resume(): for a new process, which
+    /// may take them, or us.
+    void pause() noexcept { listener_.hold(); }
+    void resume() noexcept { listener_.release(); }
     bool stopped() const noexcept { return !accepting_ && open_ == 0; }
 
   private:

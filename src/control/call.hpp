@@ -8,6 +8,7 @@
 
 #include "control/configuration.hpp"
 #include "control/message.hpp"
+#include "control/upgrade.hpp"
 #include "control/uri.hpp"
 
 namespace penstock::control {
@@ -25,6 +26,7 @@ struct Call {
     Configuration& configuration;
     const Caller& caller;
     bool ready = false;  // of /readyz
+    RequestUpgrade upgrade{};
 
     /// What a write is to do, by ?dryRun, and in whose name.
     Configuration::Order order() const { return {mode(), caller.name}; }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,10 @@ struct Caller {
     bool may_write = true;
 };
 
+struct ApiResponse;
+/// Any thread, once.
+using GiveAnswer = std::function<void(ApiResponse)>;
+
 struct ApiResponse {
     http::Status status = http::Status::ok;
     std::string content_type = "application/json";  // of the body, where there is one
@@ -49,6 +54,9 @@ struct ApiResponse {
     /// Not empty: nothing has been done yet. The same request is to be asked again once these names
     /// have been looked up (names.hpp).
     std::vector<std::string> unknown_names{};
+    /// Where there is one, the answer is what it gives, later: it is called once, on the control
+    /// thread, and begins the work.
+    std::function<void(const GiveAnswer&)> later{};
 };
 
 }  // namespace penstock::control

@@ -68,6 +68,10 @@ constexpr std::array schemas{
     Schema{"Revisions", R"({"type":"array","items":{"$ref":"#/components/schemas/Revision"}})"},
     Schema{"Rollback", R"({"type":"object","additionalProperties":false,
 "properties":{"revision":{"type":"integer","minimum":1}},"required":["revision"]})"},
+    Schema{"Upgrade", R"({"type":"object","properties":{
+"pid":{"description":"Of the process that serves now.","type":"integer"},
+"replaces":{"description":"Of the one that drains.","type":"integer"}},
+"required":["pid","replaces"]})"},
     Schema{"Histogram", R"({"description":"Of the last 60 seconds, in milliseconds.",
 "type":"object","properties":{"count":{"type":"integer"},"mean":{"type":"number"},
 "p50":{"type":"number"},"p90":{"type":"number"},"p99":{"type":"number"},
@@ -147,7 +151,8 @@ bool is_read(const Endpoint& endpoint) {
 /// Conditional requests make sense of what has an entity tag.
 bool has_tag(const Endpoint& endpoint) {
     return endpoint.pattern.starts_with("/api/") &&
-           endpoint.pattern.find("/stats") == std::string_view::npos;
+           endpoint.pattern.find("/stats") == std::string_view::npos &&
+           endpoint.pattern.find("/process/") == std::string_view::npos;
 }
 
 void write_parameters(std::string& out, const Endpoint& endpoint) {

@@ -12,6 +12,7 @@
 #include "control/health_api.hpp"
 #include "control/openapi.hpp"
 #include "control/problem.hpp"
+#include "control/process_api.hpp"
 #include "control/routes_api.hpp"
 #include "control/stats_api.hpp"
 
@@ -169,6 +170,10 @@ constexpr std::array endpoints{
              roll_back,
              {"rollBack", "Back to what was after a revision", "Rollback", "Revision"},
              dry_run},
+    Endpoint{"POST",
+             "/api/v1/process/upgrade",
+             upgrade_process,
+             {"upgradeProcess", "Start the program anew, in this process's place", "", "Upgrade"}},
     Endpoint{"GET",
              "/api/v1/stats",
              get_stats,

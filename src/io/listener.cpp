@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/assert.hpp"
@@ -24,8 +26,9 @@ Listener::~Listener() {
 
 bool Listener::AcceptAwaiter::await_ready() noexcept {
     PENSTOCK_ASSERT(!listener_.acceptor_);
-    if (!listener_.accepted_.empty() || listener_.interrupted_) return true;
-    listener_.ring_.start_accept(listener_);
+    if (!listener_.accepted_.empty()) return true;
+    if (listener_.interrupted_) return !listener_.armed_;  // else the cancel's completion tells
+    if (!listener_.held_) listener_.ring_.start_accept(listener_);
     return !listener_.accepted_.empty();
 }
 
@@ -45,10 +48,38 @@ void Listener::pause() noexcept {
     ring_.stop_accept(*this);
 }
 
+void Listener::hold() noexcept {
+    held_ = true;
+    ring_.stop_accept(*this);
+}
+
+void Listener::release() noexcept {
+    held_ = false;
+    disarmed();
+}
+
 void Listener::interrupt() noexcept {
     interrupted_ = true;
     ring_.stop_accept(*this);
-    if (acceptor_) ring_.schedule(std::exchange(acceptor_, {}));
+    disarmed();
+}
+
+void Listener::disarmed() noexcept {
+    if (armed_ || !acceptor_) return;
+    if (held_ && !interrupted_) return;
+    if (interrupted_)
+        ring_.schedule(std::exchange(acceptor_, {}));
+    else
+        ring_.start_accept(*this);  // it had been paused, and somebody waits again
+}
+
+int Listener::accept_waiting() noexcept {
+    ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
+    for (;;) {
+        const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | ring_.socket_flags());
+        if (fd >= 0) return fd;
+        if (errno != EINTR && errno != ECONNABORTED) return -errno;
+    }
 }
 
 }  // namespace penstock::io

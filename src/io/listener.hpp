@@ -45,8 +45,17 @@ class Listener {
     /// Leaves further connections in the kernel's queue until the next accept().
     void pause() noexcept;
 
-    /// For good: the acceptor, now or later, gets -ECANCELED. Connections already taken come first.
+    /// The same whoever accepts, until release(): accept() waits.
+    void hold() noexcept;
+    void release() noexcept;
+
+    /// For good: the acceptor, now or later, gets -ECANCELED once the kernel takes nothing more for
+    /// us. Connections already taken come first.
     void interrupt() noexcept;
+
+    /// After that: a connection that waits in the kernel's queue (the caller's), or -EAGAIN where
+    /// there is none. The socket does not block any more, for nobody who has it.
+    int accept_waiting() noexcept;
 
     int fd() const noexcept { return fd_; }
 
@@ -55,6 +64,8 @@ class Listener {
     friend class EpollRing;
 
     void deliver(int fd_or_error) noexcept;
+    /// The kernel has let go of the accept.
+    void disarmed() noexcept;
 
     Ring& ring_;
     int fd_;
@@ -65,6 +76,7 @@ class Listener {
     bool armed_ =
         false;  // the kernel holds a multishot accept (io_uring), or the fd is watched (epoll)
     bool stopping_ = false;  // a cancel is under way
+    bool held_ = false;
     bool interrupted_ = false;
 };
 

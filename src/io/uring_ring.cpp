@@ -297,9 +297,7 @@ void UringRing::complete_accept(const Completed& completed) {
     if ((completed.flags & IORING_CQE_F_MORE) == 0) listener.armed_ = listener.stopping_ = false;
     if (completed.result != -ECANCELED && completed.result != -EINTR)
         listener.deliver(completed.result);
-    // Whoever still waits after a cancel (pause, then accept again) or an interruption is armed
-    // anew.
-    if (listener.acceptor_ && !listener.armed_) start_accept(listener);
+    listener.disarmed();
 }
 
 // --- receiving ---

@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,22 +60,28 @@ bool bind_patiently(int fd, const Address& address) {
     }
 }
 
+/// With the options that all of ours have; -1 where the kernel gives none.
+int open_tcp(const Address& address, bool share) {
+    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return fd;
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (share) share_out(fd);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
+    if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    return fd;
+}
+
 /// Bound, not yet listening.
 Result<int> bind_to(const Address& address, bool share, UnixAccess access = UnixAccess::umask) {
-    const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_unix = address.family() == AF_UNIX;
+    const int fd =
+        is_unix ? ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : open_tcp(address, share);
     if (fd < 0) return failed(address, fd);
     // The file that bind() makes has the socket's mode (unix(7) does not say so, the kernel's
     // unix_bind() does): no moment in which it is wider, and no umask changed under other threads.
-    if (address.family() == AF_UNIX && access == UnixAccess::owner && ::fchmod(fd, 0600) != 0)
+    if (is_unix && access == UnixAccess::owner && ::fchmod(fd, 0600) != 0)
         return failed(address, fd);
-    const int on = 1;
-    if (address.family() != AF_UNIX) {
-        ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (share) share_out(fd);
-        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // accepted sockets inherit it
-        if (address.family() == AF_INET6)
-            ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    }
     if (!bind_patiently(fd, address)) return failed(address, fd);
     return fd;
 }
@@ -112,6 +119,34 @@ Result<std::vector<int>> listen_shared(const Address& address, std::size_t count
         group.push_back(*fd);
     }
     return group;
+}
+
+void listen_beside(std::vector<int>& group, std::size_t count) {
+    const Address bound = Address::local_of(group.front());
+    for (std::size_t i = 0; i < count; ++i) {
+        const int fd = open_tcp(bound, true);
+        if (fd < 0) return;
+        if (::bind(fd, bound.data(), bound.size()) != 0 || ::listen(fd, backlog) != 0) {
+            ::close(fd);
+            return;
+        }
+        group.push_back(fd);
+    }
+}
+
+void ignore_newcomers(int fd) noexcept {
+    // The filter sees a packet from its TCP header on (tcp_filter()); 13 is the byte of the flags.
+    // What is no SYN belongs to a connection that has begun.
+    constexpr std::uint32_t flags_at = 13;
+    constexpr std::uint32_t syn = 0x02;
+    sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const sock_fprog filter{.len = 4, .filter = program};
+    ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
 }
 
 }  // namespace penstock::net

@@ -29,4 +29,12 @@ bool is_v6_only(int fd) noexcept;
 /// tell. Port 0 picks one for all.
 Result<std::vector<int>> listen_shared(const Address& address, std::size_t count);
 
+/// Adds up to `count` of them beside those of `group`, which has one at least: as many as the
+/// kernel grants.
+void listen_beside(std::vector<int>& group, std::size_t count);
+
+/// A listening TCP socket answers no new connection from now on: their first packets are dropped,
+/// as if the network had lost them. Those that have begun come about and can be accepted.
+void ignore_newcomers(int fd) noexcept;
+
 }  // namespace penstock::net

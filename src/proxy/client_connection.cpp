@@ -1,5 +1,6 @@
 #include "proxy/client_connection.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -68,10 +69,14 @@ io::Task<void> ClientConnection::serve() {
         co_await serve_multiplexed();
         after = AfterExchange::close;
     }
-    while (after == AfterExchange::keep && !(worker_.draining() && !unread_)) {
+    // While it drains, a client that has not been told so may have a request on its way.
+    while (after == AfterExchange::keep) {
         if (!unread_) {
+            if (worker_.draining()) patience = std::min(patience, Worker::last_call_time);
+            awaits_last_call_ = !worker_.draining();
             io::Received received = co_await stream_.receive(ring.now() + patience);
-            if (!received.block) break;  // left, idle for too long, or being drained
+            awaits_last_call_ = false;
+            if (!received.block) break;  // left, idle for too long, or drained
             unread_ = std::move(received.block);
         }
         if (version == Version::unknown) {
@@ -127,7 +132,7 @@ io::Task<void> ClientConnection::serve_multiplexed() {
                                         .stall_limit = settings.body_timeout};
     http::h2::ServerSession session(stream_, limits, *this);
     session_ = &session;
-    co_await session.run(unread_);
+    co_await session.run(unread_, worker_.draining());
     session_ = nullptr;
     if (session.wants_linger()) co_await linger();
 }
@@ -162,10 +167,11 @@ io::Task<void> ClientConnection::linger() {
 }
 
 void ClientConnection::drain() noexcept {
-    if (session_ != nullptr)
-        session_->drain();
-    else if (exchange_ == nullptr)
-        stream_.interrupt(ECANCELED);
+    if (session_ != nullptr) session_->drain();
+}
+
+void ClientConnection::last_call() noexcept {
+    if (awaits_last_call_) stream_.interrupt(ECANCELED);
 }
 
 void ClientConnection::abort(int error) noexcept {

@@ -32,8 +32,11 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
     /// Serves until the connection ends. The worker then forgets it.
     io::Task<void> serve();
 
-    /// Takes no further request: an idle connection ends now, a busy one after its exchange.
+    /// Its client is told to go: by the next response, or by GOAWAY.
     void drain() noexcept;
+    /// Ends now where it has waited for a request since before the drain: whoever had sent one has
+    /// been heard.
+    void last_call() noexcept;
     /// Ends now, whatever it does.
     void abort(int error) noexcept;
 
@@ -59,6 +62,7 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
     io::BlockRef unread_;                         // what has come and no exchange has taken
     Exchange* exchange_ = nullptr;                // the one under way, on HTTP/1
     http::h2::ServerSession* session_ = nullptr;  // on HTTP/2
+    bool awaits_last_call_ = false;               // for a request, and did before a drain
 };
 
 }  // namespace penstock::proxy

@@ -69,19 +69,45 @@ void Worker::retire_backend(snapshot::BackendName backend) {
     post([this, backend] { upstream_pools_->retire(backend.id, backend.generation); });
 }
 
-void Worker::drain() {
+void Worker::accept() {
     post([this] {
-        draining_ = true;
-        for (auto& listener : listeners_) listener->interrupt();
-        if (acceptors_ == 0) accepting_.store(false, std::memory_order_release);
-        // A connection that ends leaves the list only when its coroutine runs, so the list is safe
-        // to walk.
-        connections_.for_each([](ClientConnection& connection) { connection.drain(); });
+        for (const ClientListener& one : options_.listeners) {
+            listeners_.push_back(std::make_unique<io::Listener>(*ring_, one.fd));
+            ++acceptors_;
+            io::spawn(accept_from(*listeners_.back(), one.is_tls));
+        }
     });
+}
+
+void Worker::drain(std::vector<int> ending) {
+    post([this, ending = std::move(ending)] {
+        ending_listeners_ = ending;
+        begin_drain();
+    });
+}
+
+void Worker::begin_drain() {
+    draining_ = true;
+    ring_->timers().arm(last_call_timer_, ring_->now() + last_call_time);
+    for (auto& listener : listeners_) listener->interrupt();
+    if (acceptors_ == 0) accepting_.store(false, std::memory_order_release);
+    // A connection that ends leaves the list only when its coroutine runs, so the list is safe to
+    // walk.
+    connections_.for_each([](ClientConnection& connection) { connection.drain(); });
+}
+
+void Worker::on_last_call(io::Timer& timer) {
+    Worker& worker = static_cast<LastCallTimer&>(timer).worker;
+    worker.connections_.for_each([](ClientConnection& connection) { connection.last_call(); });
+}
+
+bool Worker::has_drained() const noexcept {
+    return draining_ && acceptors_ == 0 && connections_.empty() && waiting_for_room_ == 0;
 }
 
 void Worker::abort() {
     post([this] {
+        aborted_ = true;
         connections_.for_each([](ClientConnection& connection) { connection.abort(ECANCELED); });
     });
 }
@@ -142,17 +168,13 @@ void Worker::pin() const {
 
 void Worker::run() {
     snapshots_->wake();
-    for (const ClientListener& one : options_.listeners) {
-        listeners_.push_back(std::make_unique<io::Listener>(*ring_, one.fd));
-        ++acceptors_;
-        io::spawn(accept_from(*listeners_.back(), one.is_tls));
-    }
-    while (!(draining_ && acceptors_ == 0 && connections_.empty())) turn();
+    while (!has_drained()) turn();
     snapshots_->sleep();
     leave_backends();
     await_password_checks();
     leave_hooks();
     ring_->timers().disarm(quiet_timer_);
+    ring_->timers().disarm(last_call_timer_);
     ring_->wait(ring_->now());  // what was closed last is handed to the kernel
     listeners_.clear();
     finished_.store(true, std::memory_order_release);
@@ -207,13 +229,37 @@ io::Task<void> Worker::accept_from(io::Listener& listener, bool is_tls) {
             listener.pause();
             co_await ring_->sleep(full_rest);
         }
-        if (draining_) {
-            ::close(fd);
-            break;
-        }
-        io::spawn(serve(fd, is_tls));
+        if (draining_)
+            io::spawn(serve_when_possible(fd, is_tls));
+        else
+            io::spawn(serve(fd, is_tls));
     }
+    const auto& ending = ending_listeners_;
+    if (std::find(ending.begin(), ending.end(), listener.fd()) != ending.end())
+        accept_backlog(listener, is_tls);
     if (--acceptors_ == 0) accepting_.store(false, std::memory_order_release);
+}
+
+/// The last ones: nobody refuses those whom the kernel has let in.
+void Worker::accept_backlog(io::Listener& listener, bool is_tls) {
+    for (;;) {
+        const int fd = listener.accept_waiting();
+        if (fd < 0 && fd != -EAGAIN) out_of_resources(-fd);
+        if (fd < 0) return;
+        io::spawn(serve_when_possible(fd, is_tls));
+    }
+}
+
+/// Accepted by a drain, which cannot leave it in the kernel's queue.
+io::Task<void> Worker::serve_when_possible(int fd, bool is_tls) {
+    ++waiting_for_room_;
+    while (!aborted_ && !limits_.enter()) co_await ring_->sleep(full_rest);
+    --waiting_for_room_;
+    if (aborted_) {
+        ::close(fd);
+        co_return;
+    }
+    co_await serve(fd, is_tls);
 }
 
 io::Task<void> Worker::serve(int fd, bool is_tls) {

@@ -54,6 +54,10 @@ struct WorkerOptions {
 
 class Worker final : net::tls::CertificateSource {
   public:
+    /// How long a drain waits for a request on an idle connection: its client may have sent it
+    /// already.
+    static constexpr Duration last_call_time = std::chrono::seconds(1);
+
     Worker(WorkerOptions options, const Settings& settings, ConnectionLimits& limits,
            snapshot::Publisher& publisher);
     Worker(const Worker&) = delete;
@@ -68,8 +72,12 @@ class Worker final : net::tls::CertificateSource {
     void post(std::function<void()> action);
     /// The backend is gone from every published route: its kept connections are closed.
     void retire_backend(snapshot::BackendName backend);
-    /// Stops accepting, ends idle connections, and the thread once the busy ones have finished.
-    void drain();
+    /// Begins to accept: once, after start().
+    void accept();
+    /// Stops accepting, ends connections as they become idle, and the thread after the last. Of the
+    /// listeners in `ending`, what the kernel has already connected is served as well; of the
+    /// others it is left to whoever listens on them too.
+    void drain(std::vector<int> ending);
     /// Ends what drain() still waits for.
     void abort();
     /// False once drain() has been heard: nothing is taken from the listeners any more.
@@ -103,19 +111,29 @@ class Worker final : net::tls::CertificateSource {
         Worker& worker;
     };
 
+    struct LastCallTimer : io::Timer {
+        explicit LastCallTimer(Worker& w) noexcept : Timer(&Worker::on_last_call), worker(w) {}
+        Worker& worker;
+    };
+
     void run();
     void turn();
     void leave_backends();
     void await_password_checks();
     void leave_hooks();
     Result<void> set_up();
+    void begin_drain();
+    bool has_drained() const noexcept;
     io::Task<void> accept_from(io::Listener& listener, bool is_tls);
+    void accept_backlog(io::Listener& listener, bool is_tls);
+    io::Task<void> serve_when_possible(int fd, bool is_tls);
     io::Task<void> serve(int fd, bool is_tls);
     io::Task<bool> welcome(ClientConnection& connection, bool is_tls);
     Found certificates_for(std::string_view server_name) noexcept override;
     std::string_view authentication_of(std::string_view server_name) noexcept override;
     void out_of_resources(int error);
     static void on_quiet_check(io::Timer& timer);
+    static void on_last_call(io::Timer& timer);
     void pin() const;
 
     WorkerOptions options_;
@@ -139,10 +157,14 @@ class Worker final : net::tls::CertificateSource {
     Random random_;
     HttpDate date_;
     QuietTimer quiet_timer_{*this};
+    LastCallTimer last_call_timer_{*this};
+    std::vector<int> ending_listeners_;
+    unsigned waiting_for_room_ = 0;  // accepted, while the process has no room
     std::uint64_t exchanges_ = 0;
     std::uint64_t exchanges_at_check_ = 0;
     unsigned acceptors_ = 0;
     bool draining_ = false;
+    bool aborted_ = false;
 
     std::atomic<bool> accepting_{true};
     std::atomic<bool> finished_{false};

@@ -5,7 +5,7 @@ from client import Client
 from origin import (ENDLESS, OK, Origin, answers, answers_then_closes, echoes, endless, named, never_answers)
 from peer import DEADLINE, PATIENCE, Cut, Peer, Silent
 from ports import free_port
-from proxy import SANITIZED, SCALE, Proxy, expect_refused, run_program
+from proxy import SANITIZED, SCALE, Proxy, binary, expect_refused, run_program
 from refusals import accept, refuse, refuse_body
 from runner import case, cases
 from trial import in_threads

@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from adopted import Adopted, adopt_orphans
 from checks import Failed, Skipped, equal
 from client import Client
 from peer import DEADLINE, PATIENCE
@@ -63,12 +64,13 @@ def run_program(*arguments, env=None, preexec=None, pass_fds=(), deadline=DEADLI
 
 class Proxy:
     def __init__(self, *flags, io="epoll", workers=1, env=None, preexec=None, pass_fds=(), nofile=None,
-                 listen=True, admin=True, admin_context=None, within=()):
+                 listen=True, admin=True, admin_context=None, within=(), program=None):
+        adopt_orphans()
         self.admin_context = admin_context  # of ssl, where the API is under TLS
         self.port = free_port()
         self.admin_port = free_port()
         self.address = ("127.0.0.1", self.port)
-        arguments = [*within, binary()]  # `within`: the command that starts it
+        arguments = [*within, program or binary()]  # `within`: the command that starts it
         if listen:
             arguments += ["--http", f"127.0.0.1:{self.port}"]
         if admin:
@@ -79,6 +81,7 @@ class Proxy:
         self.arguments = arguments + [str(flag) for flag in flags]
         self.stderr_file = tempfile.TemporaryFile()
         self.stopped = False
+        self.replaced = []  # processes whose place `process` has taken
         self.process = subprocess.Popen(
             self.arguments, env=environment(env), pass_fds=pass_fds, stdin=subprocess.DEVNULL,
             stdout=self.stderr_file, stderr=self.stderr_file, preexec_fn=self._before_exec(preexec, nofile))
@@ -127,6 +130,18 @@ class Proxy:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def upgrade(self):
+        """Asks the API for a new process, and follows it where it serves."""
+        answer = self.api("POST", "/api/v1/process/upgrade")
+        if answer.status == 200:
+            equal(answer.json["replaces"], self.process.pid, "who has been replaced")
+            self.follow(answer.json["pid"])
+        return answer
+
+    def follow(self, pid):
+        self.replaced.append(self.process)
+        self.process = Adopted(pid)
+
     def wait_exit(self, deadline=DEADLINE):
         try:
             return self.process.wait(deadline)
@@ -145,13 +160,25 @@ class Proxy:
                     self.process.wait(1.0)
                 except subprocess.TimeoutExpired:
                     self.signal(signal.SIGTERM)
+                self._end_replaced()
                 self.wait_exit()
+            self._end_replaced()
             self.judge(code)
         finally:
-            if self.alive():
-                self.process.kill()
-                self.process.wait()
+            for process in [*self.replaced, self.process]:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait(DEADLINE)
             self.stderr_file.close()
+
+    def _end_replaced(self):
+        """The oldest first: each is the next one's parent."""
+        for process in self.replaced:
+            process.send_signal(signal.SIGTERM)
+            try:
+                equal(process.wait(DEADLINE), 0, "exit code of a process that was replaced")
+            except subprocess.TimeoutExpired as error:
+                raise Failed(f"process {process.pid}, which was replaced, does not end; stderr:\n{self.stderr()}") from error
 
     def judge(self, code=0):
         report = self.stderr()

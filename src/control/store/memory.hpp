@@ -3,31 +3,30 @@
 // Control thread only.
 #pragma once
 
-#include <deque>
-#include <map>
 #include <utility>
 
+#include "control/store/memory_content.hpp"
 #include "control/store/store.hpp"
 
 namespace penstock::control {
 
 class MemoryStore : public Store {
   public:
+    explicit MemoryStore(MemoryContent content = {}) : content_(std::move(content)) {}
+
     Result<std::vector<Row>> rows(RowKind kind) override;
     Result<std::vector<Revision>> revisions() override;
     Result<std::vector<RowChange>> changes_back_to(std::uint64_t number) override;
     Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override;
+    Result<int> lend() override { return write_content(content_); }
+    /// What has been lent was a copy.
+    Result<void> take_back() override { return {}; }
 
   private:
-    using Key = std::pair<RowKind, std::string>;
+    using Key = MemoryContent::Key;
+    using Kept = MemoryContent::Kept;
 
-    struct Kept {
-        Revision revision;
-        std::map<Key, std::optional<std::string>> before;  // what it changed, as that was
-    };
-
-    std::map<Key, std::string> rows_;
-    std::deque<Kept> revisions_;
+    MemoryContent content_;
 };
 
 }  // namespace penstock::control

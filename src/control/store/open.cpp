@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include <unistd.h>
+
 #include "base/assert.hpp"
 #include "control/store/memory.hpp"
 #include "control/store/sqlite.hpp"
@@ -14,15 +16,19 @@ namespace {
 struct Kind {
     std::string_view prefix;
     bool wants_rest;  // something after the prefix
-    Result<std::unique_ptr<Store>> (*open)(const std::string& rest);
+    Result<std::unique_ptr<Store>> (*open)(const std::string& rest, int content);
 };
 
+Result<std::unique_ptr<Store>> in_memory(int content) {
+    if (content < 0) return std::unique_ptr<Store>(std::make_unique<MemoryStore>());
+    auto read = read_content(content);
+    if (!read) return Failure{read.error()};
+    return std::unique_ptr<Store>(std::make_unique<MemoryStore>(std::move(*read)));
+}
+
 constexpr std::array kinds{
-    Kind{"sqlite:", true, [](const std::string& path) { return SqliteStore::open(path); }},
-    Kind{"memory:", false,
-         [](const std::string&) -> Result<std::unique_ptr<Store>> {
-             return std::unique_ptr<Store>(std::make_unique<MemoryStore>());
-         }},
+    Kind{"sqlite:", true, [](const std::string& path, int) { return SqliteStore::open(path); }},
+    Kind{"memory:", false, [](const std::string&, int content) { return in_memory(content); }},
 };
 
 const Kind* kind_of(std::string_view url) noexcept {
@@ -41,10 +47,20 @@ Result<void> check_store_url(std::string_view url) {
     return Failure{Error{"sqlite:PATH or memory: is wanted"}};
 }
 
-Result<std::unique_ptr<Store>> open_store(std::string_view url) {
+Result<std::unique_ptr<Store>> open_store(std::string_view url, int content) {
     const Kind* const kind = kind_of(url);
     PENSTOCK_ASSERT(kind != nullptr);
-    return kind->open(std::string(url.substr(kind->prefix.size())));
+    return kind->open(std::string(url.substr(kind->prefix.size())), content);
+}
+
+void give_store_to(std::string_view url, uid_t user, gid_t group) noexcept {
+    constexpr std::string_view prefix = "sqlite:";
+    if (!url.starts_with(prefix)) return;
+    const std::string path(url.substr(prefix.size()));
+    for (const std::string& name : {path, path + "-wal"}) {
+        // Whoever cannot open it says so, when he does.
+        if (::lchown(name.c_str(), user, group) != 0) continue;
+    }
 }
 
 }  // namespace penstock::control

@@ -70,6 +70,10 @@ Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path, const 
 
 Result<void> SqliteStore::connect() {
     database_.reset();
+    if (lent_) return Failure{Error{file_.path() + ": a new process takes it over"}};
+    if (!file_.is_held()) {
+        if (auto taken = file_.take_again(); !taken) return taken;
+    }
     if (!file_.still_there())
         return Failure{Error{file_.path() + ": another file has its name now; restart to use it"}};
     const StoreFile::Header header = file_.header();
@@ -139,6 +143,19 @@ Result<void> SqliteStore::agree(Database& database) {
     if (found < *last_revision_) return damaged("changes are missing");
     code = undo_after(database, *last_revision_);
     return code == SQLITE_OK ? Result<void>() : failed(code);
+}
+
+/// Closing the connection works its log into the file.
+Result<int> SqliteStore::lend() {
+    database_.reset();
+    file_.let_go();
+    lent_ = true;
+    return -1;
+}
+
+Result<void> SqliteStore::take_back() {
+    lent_ = false;
+    return connect();
 }
 
 Result<void> SqliteStore::make_readable() {

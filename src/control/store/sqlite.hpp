@@ -27,6 +27,8 @@ class SqliteStore final : public Store {
     Result<std::vector<Revision>> revisions() override;
     Result<std::vector<RowChange>> changes_back_to(std::uint64_t number) override;
     Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override;
+    Result<int> lend() override;
+    Result<void> take_back() override;
 
   private:
     SqliteStore(StoreFile file, const char* vfs) : file_(std::move(file)), vfs_(vfs) {}
@@ -47,6 +49,7 @@ class SqliteStore final : public Store {
     const char* vfs_;
     std::unique_ptr<Database> database_;
     bool writes_ = false;  // database_ may
+    bool lent_ = false;
     /// The number of the last one that was acknowledged; empty before the first connection.
     std::optional<std::uint64_t> last_revision_;
 };

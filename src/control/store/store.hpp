@@ -80,6 +80,13 @@ class Store {
     /// All of the changes or none; in turn, where several are of one row. `revision`: null for what
     /// is no change of the configuration, else numbered one after the last.
     virtual Result<void> commit(std::span<const RowChange> changes, const Revision* revision) = 0;
+
+    /// For the process that takes this one's place: it may open the store now; here everything
+    /// fails until take_back(). Gives a descriptor of the content (the caller's) where that lives
+    /// in memory alone, else -1.
+    virtual Result<int> lend() = 0;
+    /// That process has ended. What it committed to the configuration meanwhile is undone.
+    virtual Result<void> take_back() = 0;
 };
 
 }  // namespace penstock::control

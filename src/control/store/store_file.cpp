@@ -131,7 +131,18 @@ StoreFile::StoreFile(StoreFile&& other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
 
 StoreFile::~StoreFile() {
-    if (fd_ >= 0) ::close(fd_);
+    let_go();
+}
+
+void StoreFile::let_go() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+Result<void> StoreFile::take_again() {
+    auto taken = take(path_);
+    if (!taken) return Failure{taken.error()};
+    fd_ = std::exchange(taken->fd_, -1);
+    return {};
 }
 
 bool StoreFile::writable() const noexcept {

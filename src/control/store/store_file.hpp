@@ -25,6 +25,11 @@ class StoreFile {
     ~StoreFile();
 
     const std::string& path() const noexcept { return path_; }
+    /// Another process may take it now, until take_again() has.
+    void let_go() noexcept;
+    Result<void> take_again();
+    bool is_held() const noexcept { return fd_ >= 0; }
+
     /// False on a medium that is mounted read-only, and where this user may not write.
     bool writable() const noexcept;
     /// False when its name has been given to another file meanwhile, or to none.

@@ -69,8 +69,9 @@ void ServerSession::start() noexcept {
     nghttp2_session_set_local_window_size(native(), NGHTTP2_FLAG_NONE, 0, connection_window);
 }
 
-io::Task<void> ServerSession::run(io::BlockRef& first) {
+io::Task<void> ServerSession::run(io::BlockRef& first, bool is_draining) {
     start();
+    if (is_draining) drain();
     io::Task<void> writing = write_loop();
     io::Task<void> reading = read_loop(first);
     co_await io::both(reading, writing);

@@ -40,8 +40,8 @@ class ServerSession final : public Session {
     ServerSession(net::Stream& stream, const ServerLimits& limits, RequestHandler& handler);
 
     /// `first`: what has been received already; taken. To the connection's end, which its owner
-    /// closes.
-    io::Task<void> run(io::BlockRef& first);
+    /// closes. `is_draining`: as if drain() were called at once.
+    io::Task<void> run(io::BlockRef& first, bool is_draining = false);
     /// Tells the client to make no further requests, and ends after the last.
     void drain() noexcept;
     /// Ends its exchanges, and with them the connection.

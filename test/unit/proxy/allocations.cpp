@@ -142,6 +142,7 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     proxy::Worker worker({.engine = engine, .listeners = {{.fd = *listener}}}, settings, limits,
                          publisher);
     REQUIRE(worker.start());
+    worker.accept();
 
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const net::Address address = net::Address::local_of(*listener);
@@ -158,7 +159,7 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     CHECK(after - before == 0);
 
     ::close(client);
-    worker.drain();
+    worker.drain({});
     worker.join();
     ::close(*listener);
 }
