@@ -73,6 +73,9 @@ class ControlThread {
     void stop_taking_traffic();
     void stop();
 
+    /// After start().
+    io::Mailbox& mailbox() noexcept { return ring_->mailbox(); }
+
     /// What the store keeps for this process; to be read between start() and serve().
     const control::NodeState& node() const noexcept { return node_; }
 

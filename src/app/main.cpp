@@ -87,10 +87,15 @@ int main(int argc, char** argv) {
     const app::Signals signals;
     app::Proxy proxy(options);
     app::Lifecycle lifecycle(proxy, signals, manager, program, options.upgrade_timeout);
-    const auto upgrade = [&lifecycle](control::UpgradeDone done) {
-        lifecycle.ask_for_upgrade(std::move(done));
-    };
-    if (const auto started = proxy.start(predecessor, upgrade); !started)
+    app::Surroundings surroundings{.predecessor = predecessor,
+                                   .upgrade = [&lifecycle](control::UpgradeDone done) {
+                                       lifecycle.ask_for_upgrade(std::move(done));
+                                   }};
+    if (const auto period = manager.watchdog_period()) {
+        surroundings.alive_period = *period / 2;
+        surroundings.alive = [&manager] { manager.alive(); };
+    }
+    if (const auto started = proxy.start(std::move(surroundings)); !started)
         return give_up(started.error().message);
     before->reset();
     if (on_terminal && proxy.routes().empty()) greet(options);

@@ -58,6 +58,7 @@ struct Options {
     std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
     std::chrono::milliseconds drain_timeout{30'000};
     std::chrono::milliseconds upgrade_timeout{60'000};
+    std::chrono::milliseconds watchdog{2'000};  // zero: none
     LogLevel log_level = LogLevel::info;
     std::optional<LogFormat> log_format;  // empty: text on a terminal, else JSON
     std::optional<std::string> user;

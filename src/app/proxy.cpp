@@ -1,6 +1,7 @@
 #include "app/proxy.hpp"
 
 #include <algorithm>
+#include <string>
 #include <thread>
 
 #include <signal.h>
@@ -19,6 +20,10 @@ constexpr auto stop_poll = std::chrono::milliseconds(5);
 /// How long connections that have begun when a drain begins may take to come about: a round trip to
 /// most clients.
 constexpr auto arrival_time = std::chrono::milliseconds(200);
+
+/// The control thread writes to disks and compiles 100,000 routes in one turn: it has so many times
+/// the time of a worker, which does neither.
+constexpr int control_patience = 30;
 
 template <class Done>
 void wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
@@ -39,7 +44,8 @@ Proxy::~Proxy() {
     if (running_) stop([] { return true; });
 }
 
-Result<void> Proxy::start(Predecessor* predecessor, control::RequestUpgrade upgrade) {
+Result<void> Proxy::start(Surroundings surroundings) {
+    Predecessor* const predecessor = surroundings.predecessor;
     if (wrong_options_) return Failure{*wrong_options_};
     ::signal(SIGPIPE, SIG_IGN);  // a peer that closes early is an errno, not an end
     const auto engine = choose_engine();
@@ -79,7 +85,7 @@ Result<void> Proxy::start(Predecessor* predecessor, control::RequestUpgrade upgr
         .own_addresses = control::OwnAddresses(listeners_.addresses()),
         .store = options_.store,
         .store_content = predecessor != nullptr ? predecessor->memory_store() : -1,
-        .upgrade = std::move(upgrade),
+        .upgrade = std::move(surroundings.upgrade),
         .config_file = options_.config_file,
         .config_always = options_.config_always,
         .resolvers = options_.resolvers};
@@ -98,6 +104,7 @@ Result<void> Proxy::start(Predecessor* predecessor, control::RequestUpgrade upgr
     }
     for (auto& worker : workers_) worker->accept();
     control_.serve();
+    start_watchdog(surroundings);
     if (auto written = pid_file_.write(); !written)
         log(LogLevel::warn, "the pid file could not be written",
             {{"reason", std::string_view(written.error().message)}});
@@ -163,6 +170,20 @@ Result<void> Proxy::start_workers(io::Engine engine,
     return {};
 }
 
+void Proxy::start_watchdog(Surroundings& surroundings) {
+    for (auto& worker : workers_) {
+        watchdog_.watch("worker " + std::to_string(worker->index()), worker->ring().mailbox(),
+                        options_.watchdog, [&worker = *worker] { return worker.finished(); });
+    }
+    watchdog_.watch("the control thread", control_.mailbox(), options_.watchdog * control_patience,
+                    [] { return false; });
+    if (surroundings.alive)
+        watchdog_.tell_alive(surroundings.alive_period, std::move(surroundings.alive));
+    watchdog_.on_stuck([](const Watchdog::Stuck& stuck) { abort_with_stack(stuck); });
+    if (options_.watchdog.count() > 0) prepare_stacks();
+    watchdog_.start();
+}
+
 bool Proxy::workers_finished() const {
     return std::all_of(workers_.begin(), workers_.end(),
                        [](const auto& worker) { return worker->finished(); });
@@ -202,6 +223,7 @@ void Proxy::stop(bool (*hurry)()) {
     wait_until(drain_deadline_, hurry, [this] { return workers_finished(); });
     for (auto& worker : workers_) worker->abort();
     for (auto& worker : workers_) worker->join();
+    watchdog_.stop();
     control_.stop();
     auth_threads_.reset();  // what they have judged goes into the workers' mailboxes
     workers_.clear();

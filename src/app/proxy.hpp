@@ -5,6 +5,7 @@
 // from any.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,12 +16,21 @@
 #include "app/options.hpp"
 #include "app/predecessor.hpp"
 #include "app/privileges.hpp"
+#include "app/watchdog.hpp"
 #include "proxy/auth_threads.hpp"
 #include "proxy/connection_limits.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/publisher.hpp"
 
 namespace penstock::app {
+
+/// What the program has around a proxy; an embedded one has none of it.
+struct Surroundings {
+    Predecessor* predecessor = nullptr;  // whose place this process takes, once it can serve
+    control::RequestUpgrade upgrade;     // does what the API asks for
+    Duration alive_period{};             // how often `alive` is to be told that all loops turn
+    std::function<void()> alive;
+};
 
 class Proxy {
   public:
@@ -30,9 +40,7 @@ class Proxy {
     Proxy& operator=(const Proxy&) = delete;
     ~Proxy();
 
-    /// `predecessor`: the process whose place this one takes, which goes on until this one can
-    /// serve; null: there is none. `upgrade`: does what the API asks for; empty: it cannot be.
-    Result<void> start(Predecessor* predecessor = nullptr, control::RequestUpgrade upgrade = {});
+    Result<void> start(Surroundings surroundings = {});
     void stop(bool (*hurry)());
 
     // For a process that takes this one's place.
@@ -58,6 +66,7 @@ class Proxy {
     std::optional<control::AdminTlsFiles> admin_tls_files() const;
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
+    void start_watchdog(Surroundings& surroundings);
     void begin_drain(bool (*hurry)());
     void stop_accepting(bool (*hurry)());
     bool workers_finished() const;
@@ -65,6 +74,7 @@ class Proxy {
     std::optional<Error> wrong_options_;
     Options options_;
     Listeners listeners_;  // outlive whoever accepts on them
+    Watchdog watchdog_;    // its questions lie in the mailboxes of all loops
     std::unique_ptr<proxy::ConnectionLimits> limits_;
     snapshot::Publisher publisher_;
     ControlThread control_;

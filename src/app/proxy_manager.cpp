@@ -37,6 +37,7 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     }
     if (chosen.workers != 0) options.workers = chosen.workers;
     options.drain_timeout = chosen.drain_timeout;
+    options.watchdog = {};  // whether its process ends is for the program to say
     const auto store = app::parse_store(chosen.store);
     if (!store) return Failure{Error{"not a store: " + chosen.store}};
     options.store = *store;

@@ -55,7 +55,7 @@ def drains(t, number):
     must_exit(proxy, 3, "the exit after the last answer")
 
 
-@case("SIGTERM with nothing but idle connections exits at once, and closes them cleanly")
+@case("SIGTERM with nothing but idle connections exits after their last call, and closes them cleanly")
 def idle_connections(t):
     proxy = t.start(workers=2)
     origin = t.origin(proxy=proxy)

@@ -78,7 +78,8 @@ def valid(t):
 def answers(t):
     pair = pki.make("up.test")
     with Checker(description(t)) as checker:
-        api = Checked(t.start(), checker).api
+        proxy = t.start()
+        api = Checked(proxy, checker).api
         api("POST", ROUTES, {"vHost": "a.test", "aliases": ["b.test"], "headers": {"X-A": "1", "X-B": None},
                              "backends": [BACKEND], "circuit": None}, 201)
         api("POST", ROUTES, {"vHost": "a.test"}, 409)
@@ -117,6 +118,7 @@ def answers(t):
         api("DELETE", f"{ROUTES}/a.test", None, 204)
         for path in ("/healthz", "/readyz", "/openapi.json"):
             api("GET", path)
+        proxy.follow(api("POST", "/api/v1/process/upgrade").json["pid"])
 
 
 @case("what it lists is there, and no other method")

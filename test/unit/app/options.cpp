@@ -290,7 +290,7 @@ TEST_CASE("what is no flag is named", "[app]") {
 
 TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
           "[app]") {
-    for (const char* flag : {"--access-log", "--otlp", "--watchdog"}) {
+    for (const char* flag : {"--access-log", "--otlp"}) {
         CAPTURE(flag);
         CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
     }

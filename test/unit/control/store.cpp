@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "control/node_state.hpp"
@@ -107,7 +108,14 @@ TEST_CASE("every kept revision can be gone back to, as it was", "[store]") {
     }
     const RowChange own{RowKind::node, "id", "x"};
     REQUIRE(store->commit(std::span(&own, 1), nullptr).has_value());
-    if (!in_memory) {
+    if (in_memory) {  // another process has it by its content
+        const auto content = store->lend();
+        REQUIRE(content.has_value());
+        auto read = read_content(*content);
+        REQUIRE(read.has_value());
+        ::close(*content);
+        store = std::make_unique<MemoryStore>(std::move(*read));
+    } else {
         store.reset();
         store = opened(folder.file());
     }
@@ -125,6 +133,62 @@ TEST_CASE("every kept revision can be gone back to, as it was", "[store]") {
         CHECK(back == then[one.number]);
     }
     CHECK(rows_of(*store).at({RowKind::node, "id"}) == "x");
+}
+
+TEST_CASE("a store that is lent is another's, and what that one commits is undone when it is back",
+          "[store]") {
+    const Folder folder;
+    auto store = opened(folder.file());
+    const RowChange first{RowKind::route, "a", "1"};
+    const Revision one = revision(1);
+    REQUIRE(store->commit(std::span(&first, 1), &one).has_value());
+    const auto lent = store->lend();
+    REQUIRE(lent.has_value());
+    CHECK(*lent == -1);
+    CHECK_FALSE(store->rows(RowKind::route).has_value());
+    CHECK_FALSE(store->commit(std::span(&first, 1), nullptr).has_value());
+    {
+        auto other = opened(folder.file());
+        CHECK(rows_of(*other) == Rows{{{RowKind::route, "a"}, "1"}});
+        const RowChange second{RowKind::route, "a", "2"};
+        const Revision two = revision(2);
+        REQUIRE(other->commit(std::span(&second, 1), &two).has_value());
+        // It is back only when nobody has it any more; until then each use tries again.
+        CHECK_FALSE(store->take_back().has_value());
+        CHECK_FALSE(store->rows(RowKind::route).has_value());
+    }
+    CHECK(rows_of(*store) == Rows{{{RowKind::route, "a"}, "1"}});
+    CHECK(store->revisions()->size() == 1);
+    const Revision again = revision(2);
+    CHECK(store->commit(std::span(&first, 1), &again).has_value());
+}
+
+TEST_CASE("content of a store in memory that nobody wrote is refused", "[store]") {
+    const Folder folder;
+    const std::string good = [] {
+        MemoryStore store;
+        const RowChange change{RowKind::route, "a", "1"};
+        const Revision one = revision(1);
+        REQUIRE(store.commit(std::span(&change, 1), &one).has_value());
+        const auto content = store.lend();
+        std::string bytes(4'096, '\0');
+        const ssize_t size = ::pread(*content, bytes.data(), bytes.size(), 0);
+        ::close(*content);
+        return bytes.substr(0, static_cast<std::size_t>(size));
+    }();
+    const auto reads = [&folder](const std::string& bytes) {
+        const int fd = ::open(folder.file().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        REQUIRE(::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+        const bool good = read_content(fd).has_value();
+        ::close(fd);
+        return good;
+    };
+    REQUIRE(reads(good));
+    for (std::size_t size = 0; size < good.size(); ++size) {
+        CAPTURE(size);
+        CHECK_FALSE(reads(good.substr(0, size)));
+    }
+    CHECK_FALSE(reads(good + "x"));
 }
 
 TEST_CASE("the test's power loss drops what was not synced", "[store]") {
