@@ -267,6 +267,19 @@ def other_workers(t):
             equal(t.client(proxy).fetch(origin.host).status, 200, f"status with {workers} workers")
 
 
+@case("from one engine to the other, which want the sockets' flags differently")
+def other_engine(t):
+    proxy = t.start("--store", f"sqlite:{t.folder()}/store.db", "--sandbox", "off", workers=2, io=None)
+    origin = t.origin(proxy=proxy)
+    for engine in ("epoll", "auto", "epoll", "auto"):
+        document = proxy.api("GET", "/api/v1/config").json
+        document["process"] = {"io": engine}
+        equal(proxy.api("PUT", "/api/v1/config", document).status, 200, "status of PUT")
+        equal(proxy.upgrade().status, 200, "status of the upgrade")
+        for _ in range(20):
+            equal(t.client(proxy).fetch(origin.host).status, 200, f"status with {engine}")
+
+
 @case("Unix sockets move: their files stay until the last process ends")
 def unix_sockets(t):
     folder = t.folder()
