@@ -36,6 +36,8 @@ constexpr std::string_view certificate_path = "/api/v1/certificates/:id";
 
 using enum QueryUse;
 
+constexpr bool alone = false;  // Endpoint::shares_commit
+
 constexpr std::array endpoints{
     Endpoint{"GET", "/healthz", healthz, {"isAlive", "Whether the process lives", "", "Health"}},
     Endpoint{"GET",
@@ -92,12 +94,16 @@ constexpr std::array endpoints{
              dead_path,
              begin_maintenance,
              {"beginMaintenance", "Take a backend out of use: no new requests", "", "Backend"},
-             dry_run},
+             dry_run,
+             usual_most_body,
+             alone},
     Endpoint{"DELETE",
              dead_path,
              end_maintenance,
              {"endMaintenance", "Put a backend back into use", "", "", {204}},
-             dry_run},
+             dry_run,
+             usual_most_body,
+             alone},
     Endpoint{"GET",
              certificates_path,
              list_certificates,
@@ -159,7 +165,8 @@ constexpr std::array endpoints{
              put_config,
              {"putConfig", "Replace the whole configuration at once", "Config", "Config"},
              dry_run,
-             64 * usual_most_body},
+             64 * usual_most_body,
+             alone},
     Endpoint{"GET",
              "/api/v1/config/revisions",
              list_revisions,
@@ -168,7 +175,9 @@ constexpr std::array endpoints{
              "/api/v1/config/rollback",
              roll_back,
              {"rollBack", "Back to what was after a revision", "Rollback", "Revision"},
-             dry_run},
+             dry_run,
+             usual_most_body,
+             alone},
     Endpoint{"GET",
              "/api/v1/stats",
              get_stats,

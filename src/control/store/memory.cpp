@@ -1,5 +1,7 @@
 #include "control/store/memory.hpp"
 
+#include <utility>
+
 namespace penstock::control {
 
 Result<std::vector<Row>> MemoryStore::rows(RowKind kind) {
@@ -18,7 +20,7 @@ Result<std::vector<Revision>> MemoryStore::revisions() {
 }
 
 Result<std::vector<RowChange>> MemoryStore::changes_back_to(std::uint64_t number) {
-    std::map<Key, std::optional<std::string>> then;
+    Before then;
     for (const Kept& kept : revisions_) {
         // The first that changed it after that revision found it as it was there.
         if (kept.revision.number > number) then.insert(kept.before.begin(), kept.before.end());
@@ -33,10 +35,10 @@ Result<void> MemoryStore::commit(std::span<const RowChange> changes, const Revis
     for (const RowChange& change : changes) {
         const Key key(change.kind, change.id);
         const auto at = rows_.find(key);
-        if (revision != nullptr) {
-            kept.before.emplace(
-                key, at == rows_.end() ? std::nullopt : std::optional<std::string>(at->second));
-        }
+        const auto before =
+            at == rows_.end() ? std::nullopt : std::optional<std::string>(at->second);
+        if (revision != nullptr) kept.before.emplace(key, before);
+        if (before_group_) before_group_->emplace(key, before);
         if (change.value)
             rows_.insert_or_assign(key, *change.value);
         else if (at != rows_.end())
@@ -45,8 +47,37 @@ Result<void> MemoryStore::commit(std::span<const RowChange> changes, const Revis
     if (revision == nullptr) return {};
     kept.revision = *revision;
     revisions_.push_back(std::move(kept));
-    if (revisions_.size() > kept_revisions) revisions_.pop_front();
+    if (before_group_)
+        ++in_group_;
+    else
+        forget_old_revisions();
     return {};
+}
+
+Result<void> MemoryStore::begin_group() {
+    before_group_.emplace();
+    in_group_ = 0;
+    return {};
+}
+
+Result<void> MemoryStore::end_group(bool keep) {
+    const Before before = std::exchange(before_group_, std::nullopt).value_or(Before());
+    if (keep) {
+        forget_old_revisions();
+        return {};
+    }
+    for (const auto& [key, value] : before) {
+        if (value)
+            rows_.insert_or_assign(key, *value);
+        else
+            rows_.erase(key);
+    }
+    revisions_.resize(revisions_.size() - in_group_);
+    return {};
+}
+
+void MemoryStore::forget_old_revisions() {
+    while (revisions_.size() > kept_revisions) revisions_.pop_front();
 }
 
 }  // namespace penstock::control

@@ -17,17 +17,26 @@ class MemoryStore : public Store {
     Result<std::vector<Revision>> revisions() override;
     Result<std::vector<RowChange>> changes_back_to(std::uint64_t number) override;
     Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override;
+    Result<void> begin_group() override;
+    Result<void> end_group(bool keep) override;
 
   private:
     using Key = std::pair<RowKind, std::string>;
 
+    /// Rows that change, as they were before.
+    using Before = std::map<Key, std::optional<std::string>>;
+
     struct Kept {
         Revision revision;
-        std::map<Key, std::optional<std::string>> before;  // what it changed, as that was
+        Before before;
     };
+
+    void forget_old_revisions();
 
     std::map<Key, std::string> rows_;
     std::deque<Kept> revisions_;
+    std::optional<Before> before_group_;  // while there is a group
+    std::size_t in_group_ = 0;            // of revisions_, the last ones
 };
 
 }  // namespace penstock::control

@@ -80,6 +80,13 @@ class Store {
     /// All of the changes or none; in turn, where several are of one row. `revision`: null for what
     /// is no change of the configuration, else numbered one after the last.
     virtual Result<void> commit(std::span<const RowChange> changes, const Revision* revision) = 0;
+
+    /// From here to end_group() commits are one: rows() shows them, but nothing of them is kept
+    /// before that.
+    virtual Result<void> begin_group() = 0;
+    /// Keeps all of them or, where that fails or `keep` is false, none. `keep` only where each has
+    /// gone well.
+    virtual Result<void> end_group(bool keep) = 0;
 };
 
 }  // namespace penstock::control
