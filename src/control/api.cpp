@@ -100,33 +100,68 @@ Admission Api::admit(const ApiRequest& request) {
     return admission;
 }
 
-ApiResponse Api::handle(const ApiRequest& request) {
+Api::Executed Api::execute(const ApiRequest& request) {
     Admission admission = admit(request);
-    if (admission.refusal) return refused(request, admission.caller, *std::move(admission.refusal));
-    const std::uint64_t revision = configuration_.last_revision();
-    ApiResponse response = answer(request, admission.caller);
-    if (response.unknown_names.empty() && !response.later)
-        audit(request, admission.caller, revision, response);
-    return response;
+    Executed executed{.request = request,
+                      .caller = std::move(admission.caller),
+                      .revision_before = configuration_.last_revision(),
+                      .response = {}};
+    executed.response =
+        admission.refusal ? *std::move(admission.refusal) : answer(request, executed.caller);
+    executed.revision_after = configuration_.last_revision();
+    return executed;
+}
+
+ApiResponse Api::handle(const ApiRequest& request) {
+    Executed executed = execute(request);
+    audit(executed);
+    return std::move(executed.response);
+}
+
+std::vector<ApiResponse> Api::handle_together(std::span<const ApiRequest* const> requests) {
+    std::vector<ApiResponse> responses;
+    if (requests.size() > 1 && configuration_.begin_group()) {
+        std::vector<Executed> all;
+        for (const ApiRequest* request : requests) all.push_back(execute(*request));
+        if (configuration_.end_group()) {
+            for (Executed& executed : all) {
+                audit(executed);
+                responses.push_back(std::move(executed.response));
+            }
+            return responses;
+        }
+    }
+    for (const ApiRequest* request : requests) responses.push_back(handle(*request));
+    return responses;
+}
+
+bool Api::may_share_commit(const ApiRequest& request) {
+    if (is_read(request.method)) return false;
+    const auto found = find_endpoint(request.method, path_of(request));
+    const RouteMatch* const match = std::get_if<RouteMatch>(&found);
+    return match != nullptr && match->endpoint->shares_commit;
 }
 
 void Api::audit_later(const ApiRequest& request, const ApiResponse& response) {
-    audit(request, admit(request).caller, configuration_.last_revision(), response);
+    const std::uint64_t revision = configuration_.last_revision();
+    audit({request, admit(request).caller, revision, revision, response});
 }
 
 ApiResponse Api::refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal) {
-    audit(request, caller, configuration_.last_revision(), refusal);
-    return refusal;
+    const std::uint64_t revision = configuration_.last_revision();
+    Executed executed{request, caller, revision, revision, std::move(refusal)};
+    audit(executed);
+    return std::move(executed.response);
 }
 
-void Api::audit(const ApiRequest& request, const Caller& caller, std::uint64_t revision_before,
-                const ApiResponse& response) {
-    if (!audit_ || is_read(request.method)) return;
-    audit_({.caller = caller,
-            .request = request,
-            .revision_before = revision_before,
-            .revision_after = configuration_.last_revision(),
-            .status = response.status});
+void Api::audit(const Executed& executed) {
+    const bool is_done = executed.response.unknown_names.empty() && !executed.response.later;
+    if (!audit_ || !is_done || is_read(executed.request.method)) return;
+    audit_({.caller = executed.caller,
+            .request = executed.request,
+            .revision_before = executed.revision_before,
+            .revision_after = executed.revision_after,
+            .status = executed.response.status});
 }
 
 ApiResponse Api::answer(const ApiRequest& request, const Caller& caller) {

@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "control/access.hpp"
 #include "control/audit.hpp"
@@ -46,6 +48,12 @@ class Api {
     /// endpoint, checks body and query, calls the handler.
     ApiResponse handle(const ApiRequest& request);
 
+    /// The same for several in turn, each of which may_share_commit(): they share a commit and a
+    /// publication. Where that fails each is tried alone, as if it had come alone.
+    std::vector<ApiResponse> handle_together(std::span<const ApiRequest* const> requests);
+    /// Whether the request is a write that may be made together with others.
+    static bool may_share_commit(const ApiRequest& request);
+
     /// What is answered instead of handle(): goes into the audit where it was a write.
     ApiResponse refused(const ApiRequest& request, const Caller& caller, ApiResponse refusal);
 
@@ -65,10 +73,19 @@ class Api {
     void on_upgrade(RequestUpgrade request) { upgrade_ = std::move(request); }
 
   private:
+    /// A request that has been executed, for the audit.
+    struct Executed {
+        const ApiRequest& request;
+        Caller caller;
+        std::uint64_t revision_before = 0;
+        std::uint64_t revision_after = 0;
+        ApiResponse response;
+    };
+
+    Executed execute(const ApiRequest& request);
     std::optional<ApiResponse> identify(const ApiRequest& request, Caller& caller);
     ApiResponse answer(const ApiRequest& request, const Caller& caller);
-    void audit(const ApiRequest& request, const Caller& caller, std::uint64_t revision_before,
-               const ApiResponse& response);
+    void audit(const Executed& executed);
 
     Configuration& configuration_;
     AccessRules access_;

@@ -133,7 +133,8 @@ ApiServer::ApiServer(io::Ring& ring, int listener_fd, Api& api, AdminTls* tls, E
       api_(api),
       tls_(tls),
       epochs_(epochs),
-      names_(names) {}
+      names_(names),
+      writes_(ring, api) {}
 
 ApiServer::~ApiServer() {
     ring_.timers().disarm(last_call_);
@@ -347,11 +348,11 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
 }
 
 io::Task<ApiResponse> ApiServer::answer(const ApiRequest& request) {
-    ApiResponse response = api_.handle(request);
+    ApiResponse response = co_await writes_.handle(request);
     while (!response.unknown_names.empty()) {
         NamesWanted wanted(ring_, names_, std::move(response.unknown_names));
         co_await wanted.until_known();
-        response = api_.handle(request);
+        response = co_await writes_.handle(request);
     }
     if (response.later) {
         // Whoever gives it may have the last reference.

@@ -19,6 +19,7 @@
 #include "control/epoch_wait.hpp"
 #include "control/message.hpp"
 #include "control/names.hpp"
+#include "control/write_batch.hpp"
 #include "http/h1/reader.hpp"
 #include "io/ring.hpp"
 
@@ -90,6 +91,7 @@ class ApiServer {
     AdminTls* tls_;
     EpochWait& epochs_;
     Names& names_;
+    WriteBatch writes_;
     BodyBudget bodies_{most_bodies};
     BodyBudget answers_{most_answers};
     LastCall last_call_{*this};

@@ -129,6 +129,7 @@ Configuration::Outcome Configuration::remove(const std::string& v_host, Order or
 
 Configuration::Outcome Configuration::replace_all(std::vector<RouteConfig> routes, Mode mode,
                                                   Whole whole) {
+    PENSTOCK_ASSERT(!group_);
     if (auto errors = model::find_conflicts(routes); !errors.empty()) {
         return Failure{Refusal{http::Status::conflict, "", std::move(errors)}};
     }
@@ -206,6 +207,7 @@ Configuration::Outcome Configuration::replace(Replacement replacement, Reason re
 Configuration::Outcome Configuration::set_maintenance(const std::string& v_host,
                                                       const Backend& backend, bool on,
                                                       Order order) {
+    PENSTOCK_ASSERT(!group_);  // what is told depends on what is published
     if (order.mode == Mode::check) return std::uint64_t{0};
     if (in_maintenance(v_host, backend) == on) {
         if (!on && revive(v_host, backend)) return refresh(v_host);
@@ -291,6 +293,7 @@ void Configuration::forget_marks(const std::string& v_host, const RouteConfig* r
 }
 
 std::uint64_t Configuration::refresh(std::string_view v_host) {
+    PENSTOCK_ASSERT(!group_);
     const RouteConfig* route = find(v_host);
     if (route == nullptr || !publisher_.has_room(1)) return 0;
     const RouteChange change = change_to(*route);
@@ -309,6 +312,7 @@ Configuration::PublishedBackend Configuration::find(snapshot::BackendName backen
 }
 
 bool Configuration::refresh_all(const std::set<std::string>& v_hosts) {
+    PENSTOCK_ASSERT(!group_);
     std::vector<RouteChange> changes;
     for (const std::string& v_host : v_hosts) {
         if (refresh_auth_provider(v_host)) continue;
@@ -409,8 +413,11 @@ std::uint64_t Configuration::publish(std::span<const RouteChange> changes) {
     return epoch;
 }
 
-void Configuration::tell(const std::optional<Event>& event) {
-    if (event) std::visit([this](const auto& which) { events_.publish(which); }, *event);
+void Configuration::tell(std::optional<Event> event) {
+    if (!event) return;
+    when_published([this, told = *std::move(event)] {
+        std::visit([this](const auto& which) { events_.publish(which); }, told);
+    });
 }
 
 void Configuration::forget(std::string_view v_host) {

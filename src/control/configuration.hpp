@@ -133,6 +133,14 @@ class Configuration {
                             Order order = {});
     bool in_maintenance(const std::string& v_host, const Backend& backend) const;
 
+    /// Changes from here to end_group() share one commit and one publication: each sees those
+    /// before it, no worker sees any, and the epochs that they return are promised. Within, only
+    /// put(), remove() and those of certificates and auth providers; nothing else runs meanwhile.
+    /// False: the store refuses; changes are made one by one, and say why.
+    bool begin_group();
+    /// True: all of them are stored and published. False: none is, and everything is as it was.
+    bool end_group();
+
     /// Those that were uploaded.
     const Certificates& certificates() const noexcept { return certificates_; }
     /// What they were made of, as stored, by domain and kind of key.
@@ -205,6 +213,26 @@ class Configuration {
         std::string by = administrator;
     };
 
+    /// What a group has changed, as it was before.
+    struct Group {
+        std::map<std::string, std::optional<RouteConfig>, std::less<>> routes;  // all it touches
+        std::map<std::string, CertificatePtr> of_routes;  // of their `ssl`, by vHost
+        std::map<std::string, CertificateSet> certificates;
+        std::map<std::string, std::optional<CheckedAuthProvider>> auth_providers;
+        std::map<std::string, Marks> maintenance;
+        std::uint64_t last_revision = 0;
+        bool promises_epoch = false;
+        bool has_failed = false;
+        std::vector<std::function<void()>> when_published;
+    };
+
+    void keep_before(std::span<const snapshot::RouteChange> routes,
+                     std::span<const CertificateChange> certificates);
+    void keep_before(const std::string& auth_provider);
+    void undo(Group& group);
+    /// Now, or with the group's end, where there is one.
+    void when_published(std::function<void()> action);
+
     model::FieldErrors conflicts_of(const RouteConfig& route) const;
     model::FieldErrors own_addresses_in(const RouteConfig& route, std::string_view base) const;
     std::vector<net::Address> addresses_of(const Backend& backend) const;
@@ -231,6 +259,7 @@ class Configuration {
     void use_all(std::vector<CheckedAuthProvider> providers, Replacement& replacement) const;
     void settle_auth_providers(Replacement& replacement) const;
     void take_auth_providers(Replacement& replacement);
+    void set_auth_provider(const std::string& id, std::optional<CheckedAuthProvider> provider);
     void use_name_of(const std::string& id);
     void refresh_addresses_of(const std::string& id);
     bool refresh_auth_provider(const std::string& user);
@@ -254,7 +283,7 @@ class Configuration {
     Marks marks_left(const std::string& v_host, const RouteConfig* route) const;
     std::set<std::string> alive_addresses(const std::string& v_host, const Backend& backend) const;
     bool revive(const std::string& v_host, const Backend& backend);
-    void tell(const std::optional<Event>& event);
+    void tell(std::optional<Event> event);
     void forget(std::string_view v_host);
     void remember(RouteConfig route);
 
@@ -273,6 +302,7 @@ class Configuration {
     Holders ids_;
     std::map<std::string, Marks> maintenance_;  // by vHost; an id that moves starts without one
     std::uint64_t last_revision_ = 0;
+    std::optional<Group> group_;
     RoutePublished route_published_;
     mutable LogLimit own_backend_warning_{std::chrono::seconds(10)};
     AuthProviderChanged auth_provider_changed_;

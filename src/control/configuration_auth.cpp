@@ -163,14 +163,24 @@ void Configuration::settle_auth_providers(Replacement& replacement) const {
 /// They have been stored.
 void Configuration::take_auth_providers(Replacement& replacement) {
     for (auto& [id, provider] : replacement.auth_providers) {
-        if (provider) {
-            auth_providers_[id] = std::move(*provider);
-            use_name_of(id);
-        } else {
-            auth_providers_.erase(id);
-            names_.use(user_of_names(id), {});
-        }
-        if (auth_provider_changed_) auth_provider_changed_(id, find_auth_provider(id));
+        if (group_) keep_before(id);
+        set_auth_provider(id, std::move(provider));
+        when_published([this, changed = id] {
+            if (auth_provider_changed_)
+                auth_provider_changed_(changed, find_auth_provider(changed));
+        });
+    }
+}
+
+/// Nothing: it goes.
+void Configuration::set_auth_provider(const std::string& id,
+                                      std::optional<CheckedAuthProvider> provider) {
+    if (provider) {
+        auth_providers_[id] = std::move(*provider);
+        use_name_of(id);
+    } else {
+        auth_providers_.erase(id);
+        names_.use(user_of_names(id), {});
     }
 }
 

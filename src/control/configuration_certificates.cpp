@@ -33,9 +33,9 @@ Configuration::Outcome Configuration::put_certificate(const CertificateConfig& c
                           {"the certificate for " + config.domain, std::move(order.by)});
     if (!outcome) return outcome;
     if (replaces)
-        events_.publish(event_of<CertificateChanged>(config.domain, *certificate));
+        tell(event_of<CertificateChanged>(config.domain, *certificate));
     else
-        events_.publish(event_of<CertificateCreated>(config.domain, *certificate));
+        tell(event_of<CertificateCreated>(config.domain, *certificate));
     return outcome;
 }
 
@@ -50,8 +50,7 @@ Configuration::Outcome Configuration::remove_certificates(const std::string& dom
                           {"no certificates for " + domain + " any more", std::move(order.by)});
     if (!outcome) return outcome;
     for (const CertificatePtr& certificate : gone.by_kind) {
-        if (certificate != nullptr)
-            events_.publish(event_of<CertificateDeleted>(domain, *certificate));
+        if (certificate != nullptr) tell(event_of<CertificateDeleted>(domain, *certificate));
     }
     return outcome;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
 #include "control/configuration.hpp"
 
 namespace penstock::control {
@@ -119,6 +120,7 @@ Result<void, Refusal> Configuration::take_back(const std::vector<RowChange>& cha
 }
 
 Configuration::Outcome Configuration::roll_back(std::uint64_t number, Order order) {
+    PENSTOCK_ASSERT(!group_);
     const auto revisions = store_.revisions();
     if (!revisions) return unreadable(revisions.error().message);
     const bool is_kept = std::any_of(revisions->begin(), revisions->end(),

@@ -134,7 +134,8 @@ void Configuration::add_rows_of(std::span<const RouteChange> changes,
 Configuration::Outcome Configuration::commit(std::span<const RouteChange> changes,
                                              std::span<const CertificateChange> certificates,
                                              std::vector<RowChange> rows, Reason reason) {
-    if (!publisher_.has_room(changes.size())) {
+    const std::size_t in_group = group_ ? group_->routes.size() : 0;
+    if (!publisher_.has_room(in_group + changes.size())) {
         return Failure{Refusal{http::Status::service_unavailable,
                                "Requests under way hold too many old versions of routes.",
                                {}}};
@@ -143,13 +144,15 @@ Configuration::Outcome Configuration::commit(std::span<const RouteChange> change
         const Revision revision{last_revision_ + 1, unix_milliseconds(), std::move(reason.what),
                                 std::move(reason.by)};
         if (const auto committed = store_.commit(rows, &revision); !committed) {
+            if (group_) group_->has_failed = true;
             return Failure{
                 Refusal{http::Status::insufficient_storage, committed.error().message, {}}};
         }
         last_revision_ = revision.number;
     }
+    if (group_) keep_before(changes, certificates);
     take_certificates(changes, certificates);
-    return publish(changes);
+    return group_ ? publisher_.epoch() + 1 : publish(changes);
 }
 
 }  // namespace penstock::control

@@ -37,6 +37,7 @@ struct Endpoint {
     Description description;
     QueryUse query = QueryUse::none;
     std::size_t most_body = usual_most_body;  // bytes
+    bool shares_commit = true;  // a write that is in Configuration::begin_group()'s list
 };
 
 struct RouteMatch {

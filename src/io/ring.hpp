@@ -72,6 +72,15 @@ class Ring {
     /// Gives memory that is not in use back to the system; for a loop that has gone quiet.
     virtual void trim() noexcept;
 
+    struct [[nodiscard]] YieldAwaiter {
+        Ring& ring;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> handle) noexcept { ring.schedule(handle); }
+        void await_resume() noexcept {}
+    };
+    /// Resumes the caller in this turn, after all that is ready now.
+    YieldAwaiter yield() noexcept { return {*this}; }
+
     class [[nodiscard]] SleepAwaiter;
     /// Resumes the caller `duration` from now.
     SleepAwaiter sleep(Duration duration) noexcept;

@@ -21,12 +21,20 @@ class MemoryStore : public Store {
     Result<int> lend() override { return write_content(content_); }
     /// What has been lent was a copy.
     Result<void> take_back() override { return {}; }
+    Result<void> begin_group() override;
+    Result<void> end_group(bool keep) override;
 
   private:
     using Key = MemoryContent::Key;
     using Kept = MemoryContent::Kept;
 
+    using Before = MemoryContent::Before;
+
+    void forget_old_revisions();
+
     MemoryContent content_;
+    std::optional<Before> before_group_;  // while there is a group
+    std::size_t in_group_ = 0;            // of the revisions, the last ones
 };
 
 }  // namespace penstock::control

@@ -6,6 +6,8 @@
 
 #include <deque>
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <penstock/result.hpp>
@@ -17,9 +19,12 @@ namespace penstock::control {
 struct MemoryContent {
     using Key = std::pair<RowKind, std::string>;
 
+    /// Rows that change, as they were before; nothing: there was none.
+    using Before = std::map<Key, std::optional<std::string>>;
+
     struct Kept {
         Revision revision;
-        std::map<Key, std::optional<std::string>> before;  // what it changed, as that was
+        Before before;
     };
 
     std::map<Key, std::string> rows;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
 #include "base/hash.hpp"
 #include "control/store/sqlite_schema.hpp"
 #include "control/uri.hpp"
@@ -246,24 +247,49 @@ Result<std::vector<RowChange>> SqliteStore::changes_back_to(std::uint64_t number
 }
 
 Result<void> SqliteStore::commit(std::span<const RowChange> changes, const Revision* revision) {
-    if (auto ready = make_writable(); !ready) return ready;
-    const int code = write(changes, revision);
-    if (code == SQLITE_OK) {
-        if (revision != nullptr) last_revision_ = revision->number;
-        return {};
+    if (!in_group_) {
+        if (auto begun = begin_group(); !begun) return begun;
+        auto written = commit(changes, revision);
+        auto ended = end_group(written.has_value());
+        return written ? ended : written;
     }
-    auto failure = failed(code);
+    if (group_code_ == SQLITE_OK) group_code_ = write(changes, revision);
+    if (group_code_ != SQLITE_OK) return failed(group_code_);
+    if (revision != nullptr) group_revision_ = revision->number;
+    return {};
+}
+
+Result<void> SqliteStore::begin_group() {
+    PENSTOCK_ASSERT(!in_group_);
+    if (auto ready = make_writable(); !ready) return ready;
+    in_group_ = true;
+    group_revision_ = last_revision_;
+    group_code_ = database_->execute("BEGIN IMMEDIATE");
+    return group_code_ == SQLITE_OK ? Result<void>() : end_group(false);
+}
+
+Result<void> SqliteStore::end_group(bool keep) {
+    PENSTOCK_ASSERT(in_group_);
+    in_group_ = false;
+    int code = group_code_;
+    if (keep && code == SQLITE_OK) {
+        code = database_->execute("COMMIT");
+        if (code == SQLITE_OK) {
+            last_revision_ = group_revision_;
+            return {};
+        }
+    }
+    auto outcome = code == SQLITE_OK ? Result<void>() : failed(code);
     if (database_->in_transaction()) database_->execute("ROLLBACK");
     // On a full disk nothing of the commit is there. After any other failure that is in doubt, and
     // a new connection settles it: now, for a restart must not find it, or else before the next.
-    if ((code & 0xff) != SQLITE_FULL) {
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_FULL) {
         if (const auto connected = connect(); !connected) database_.reset();
     }
-    return failure;
+    return outcome;
 }
 
 int SqliteStore::write(std::span<const RowChange> changes, const Revision* revision) {
-    if (const int code = database_->execute("BEGIN IMMEDIATE"); code != SQLITE_OK) return code;
     // OR IGNORE: a row that one commit changes twice goes back to before the first of them.
     Statement remember = database_->prepare(
         "INSERT OR IGNORE INTO undo (revision, kind, id, value, sum) "
@@ -286,8 +312,7 @@ int SqliteStore::write(std::span<const RowChange> changes, const Revision* revis
         }
         if (code != SQLITE_OK) return code;
     }
-    if (revision != nullptr) code = keep_revision(*revision);
-    return code == SQLITE_OK ? database_->execute("COMMIT") : code;
+    return revision == nullptr ? code : keep_revision(*revision);
 }
 
 int SqliteStore::keep_revision(const Revision& revision) {

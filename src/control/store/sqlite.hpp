@@ -29,6 +29,8 @@ class SqliteStore final : public Store {
     Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override;
     Result<int> lend() override;
     Result<void> take_back() override;
+    Result<void> begin_group() override;
+    Result<void> end_group(bool keep) override;
 
   private:
     SqliteStore(StoreFile file, const char* vfs) : file_(std::move(file)), vfs_(vfs) {}
@@ -52,6 +54,9 @@ class SqliteStore final : public Store {
     bool lent_ = false;
     /// The number of the last one that was acknowledged; empty before the first connection.
     std::optional<std::uint64_t> last_revision_;
+    bool in_group_ = false;
+    int group_code_ = 0;                           // SQLite's, of the group's first failure
+    std::optional<std::uint64_t> group_revision_;  // last_revision_ once it has been kept
 };
 
 }  // namespace penstock::control

@@ -87,6 +87,13 @@ class Store {
     virtual Result<int> lend() = 0;
     /// That process has ended. What it committed to the configuration meanwhile is undone.
     virtual Result<void> take_back() = 0;
+
+    /// From here to end_group() commits are one: rows() shows them, but nothing of them is kept
+    /// before that.
+    virtual Result<void> begin_group() = 0;
+    /// Keeps all of them or, where that fails or `keep` is false, none. `keep` only where each has
+    /// gone well.
+    virtual Result<void> end_group(bool keep) = 0;
 };
 
 }  // namespace penstock::control

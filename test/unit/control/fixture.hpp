@@ -20,6 +20,7 @@ class TestStore final : public MemoryStore {
   public:
     Result<void> commit(std::span<const RowChange> changes, const Revision* revision) override {
         if (!failure.empty()) return Failure{Error{failure}};
+        if (commits >= most_commits) return Failure{Error{"the disk is full"}};
         ++commits;
         last_commit.clear();
         for (const RowChange& change : changes) {
@@ -30,6 +31,10 @@ class TestStore final : public MemoryStore {
         }
         return MemoryStore::commit(changes, revision);
     }
+    Result<void> end_group(bool keep) override {
+        ++groups;
+        return MemoryStore::end_group(keep);
+    }
     /// As if it had been there before.
     void hold(const RowChange& row) {
         REQUIRE(MemoryStore::commit(std::span(&row, 1), nullptr).has_value());
@@ -38,6 +43,8 @@ class TestStore final : public MemoryStore {
     std::string last_key;  // of a certificate
     std::string failure;
     int commits = 0;
+    int groups = 0;
+    int most_commits = 1'000'000;                           // those after fail
     std::vector<std::pair<std::string, bool>> last_commit;  // vHost, and whether it stays
 };
 
@@ -85,7 +92,6 @@ class ApiFixture {
     Configuration configuration{store, publisher, events, names};
     Api api{configuration, AccessRules({"admin.example"})};
 
-  private:
     static ApiRequest request_of(std::string_view method, std::string_view target,
                                  std::string_view body) {
         ApiRequest request;

@@ -237,6 +237,47 @@ TEST_CASE("power loss at any moment: what was acknowledged is there, nothing is 
     power.before_change = [] {};
 }
 
+TEST_CASE("a group of commits is kept as a whole or not at all", "[store]") {
+    const Folder folder;
+    const bool in_memory = GENERATE(true, false);
+    const bool keep = GENERATE(true, false);
+    CAPTURE(in_memory, keep);
+    auto store = in_memory ? std::make_unique<MemoryStore>() : opened(folder.file());
+    const Revision first = revision(1);
+    REQUIRE(store->commit(pair_of(1), &first).has_value());
+    const Rows before = rows_of(*store);
+
+    REQUIRE(store->begin_group().has_value());
+    for (std::uint64_t number = 2; number <= 4; ++number) {
+        const Revision made = revision(number);
+        REQUIRE(store->commit(pair_of(number), &made).has_value());
+        CHECK(number_in(*store) == number);
+    }
+    const Revision last = revision(5);
+    const RowChange gone{RowKind::certificate, "two", std::nullopt};
+    REQUIRE(store->commit(std::span(&gone, 1), &last).has_value());
+    REQUIRE(store->end_group(keep).has_value());
+
+    if (!in_memory) {
+        store.reset();
+        store = opened(folder.file());
+    }
+    if (!keep) {
+        CHECK(rows_of(*store) == before);
+        CHECK(number_in(*store) == 1);
+        const Revision again = revision(2);
+        CHECK(store->commit(pair_of(2), &again).has_value());
+        CHECK(number_in(*store) == 2);
+        return;
+    }
+    CHECK(rows_of(*store).size() == 1);
+    CHECK(store->revisions()->size() == 5);
+    // Each of the group's revisions can be gone back to.
+    Rows back = rows_of(*store);
+    change(*store->changes_back_to(1), back);
+    CHECK(back == before);
+}
+
 namespace {
 
 /// A store with one acknowledged commit, on a file system that can be told to fail.
@@ -277,6 +318,33 @@ TEST_CASE_METHOD(FailingStore, "a commit that fails leaves nothing, and the next
         store.reset();
         CHECK(number_in(*opened(folder.file())) == 2);
     }
+}
+
+TEST_CASE_METHOD(FailingStore, "a group that fails at its end, or before, leaves nothing",
+                 "[store]") {
+    const bool at_end = GENERATE(true, false);
+    const auto [write_code, sync_code] =
+        GENERATE(std::pair(SQLITE_FULL, SQLITE_OK), std::pair(SQLITE_IOERR_WRITE, SQLITE_OK),
+                 std::pair(SQLITE_OK, SQLITE_IOERR_FSYNC));
+    CAPTURE(at_end, write_code, sync_code);
+    const auto fail = [&] {
+        power.write_code = write_code;
+        power.sync_code = sync_code;
+    };
+    REQUIRE(store->begin_group().has_value());
+    if (!at_end) fail();
+    const bool committed = store->commit(pair_of(2), &second).has_value();
+    if (at_end) fail();
+    CHECK_FALSE((store->end_group(committed).has_value() && committed));
+    power.write_code = power.sync_code = SQLITE_OK;
+    CHECK(number_in(*store) == 1);
+    store.reset();
+    store = opened(folder.file(), PowerLoss::name);
+    CHECK(number_in(*store) == 1);
+    REQUIRE(store->begin_group().has_value());
+    REQUIRE(store->commit(pair_of(2), &second).has_value());
+    REQUIRE(store->end_group(true).has_value());
+    CHECK(number_in(*store) == 2);
 }
 
 TEST_CASE_METHOD(FailingStore,
