@@ -4,11 +4,10 @@
 #include <array>
 #include <cstdlib>
 #include <functional>
-#include <list>
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "app/command_line.hpp"
 #include "app/option_values.hpp"
 #include "base/bytes.hpp"
 
@@ -30,177 +29,16 @@ constexpr std::array unbuilt_flags{
 
 constexpr std::uint64_t most_auth_threads = 1'024;
 
-/// Flags that say where the document is cannot stand in it.
-constexpr std::array flags_outside_documents{"--store", "--config", "--config-always"};
-
-/// "--max-header-bytes" is maxHeaderBytes in a document.
-std::string process_name(std::string_view flag) {
-    std::string name;
-    for (std::size_t i = 2; i < flag.size(); ++i) {
-        const bool is_start = flag[i] == '-' && i + 1 < flag.size();
-        if (is_start) ++i;
-        name += is_start ? static_cast<char>(flag[i] - 'a' + 'A') : flag[i];
-    }
-    return name;
-}
-
-std::string environment_name(const std::string& flag) {
-    std::string name = "PENSTOCK_";
-    for (const char c : flag.substr(2))
-        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-    return name;
-}
-
-/// The flags as text, as CLI11 found them; converted by convert().
-class CommandLine {
-  public:
-    CommandLine() : app_("A reverse proxy whose routes change while it runs.", "penstock") {
-        app_.set_help_flag("-h,--help", "Print this help");
-        app_.add_flag("--version", version_,
-                      "Print the versions of all parts, and the engines this kernel allows");
-        app_.footer(
-            "Every flag can stand in the environment as PENSTOCK_<FLAG>, e.g. "
-            "PENSTOCK_MAX_HEADERS=50.\n"
-            "Durations: 500ms, 60s, 5m. Sizes: 16k, 64m, 1g.");
-        app_.get_formatter()->column_width(34);
-    }
-
-    void list(const std::string& group, const std::string& flag, const std::string& type,
-              const std::string& help, std::function<Result<void>(const std::string&)> take,
-              const std::string& fallback = {}) {
-        Flag& entry = add(flag, std::move(take));
-        entry.is_list = true;
-        auto* option = app_.add_option(flag, entry.values, help)
-                           ->delimiter(',')
-                           ->type_name(type)
-                           ->group(group);
-        option->envname(environment_name(flag));
-        entry.option = option;
-        if (!fallback.empty()) option->default_str(fallback);
-    }
-
-    void one(const std::string& group, const std::string& flag, const std::string& type,
-             const std::string& help, std::function<Result<void>(const std::string&)> take,
-             const std::string& fallback = {}) {
-        Flag& entry = add(flag, std::move(take));
-        entry.values.resize(1);  // what CLI11 writes to; left alone where the flag is not given
-        auto* option = app_.add_option(flag, entry.values[0], help)->type_name(type)->group(group);
-        option->envname(environment_name(flag));
-        entry.option = option;
-        if (!fallback.empty()) option->default_str(fallback);
-    }
-
-    /// A flag that takes no value.
-    void toggle(const std::string& group, const std::string& flag, const std::string& help,
-                std::function<Result<void>(const std::string&)> take) {
-        Flag& entry = add(flag, std::move(take));
-        entry.is_toggle = true;
-        app_.add_flag_callback(
-                flag, [&entry] { entry.values = {"on"}; }, help)
-            ->group(group)
-            ->envname(environment_name(flag));
-    }
-
-    void refuse_unbuilt() {
-        for (const Unbuilt& unbuilt : unbuilt_flags) {
-            const std::string flag = unbuilt.flag;
-            const std::string accepted = unbuilt.accepted == nullptr ? "" : unbuilt.accepted;
-            one("", flag, "", "", [=](const std::string& value) -> Result<void> {
-                if (!accepted.empty() && value == accepted) return {};
-                return Failure{Error{flag + " is not supported yet"}};
-            });
-        }
-    }
-
-    void add_check() {
-        check_ = app_.add_subcommand("check", "Validate a configuration document: exit 0 or 1");
-        check_->add_option("FILE", file_to_check_, "What --config would take")->required();
-    }
-
-    /// Empty: go on and convert().
-    Result<std::optional<CommandLineResult>> parse(int argc, const char* const* argv) {
-        try {
-            app_.parse(argc, argv);
-        } catch (const CLI::CallForHelp&) {
-            return done(Printout{check_->parsed() ? check_->help() : app_.help()});
-        } catch (const CLI::ParseError& error) {
-            std::string message = error.what();
-            for (char& c : message) {
-                if (c == '\n') c = ' ';
-            }
-            return Failure{Error{message + " (--help lists the flags)"}};
-        }
-        if (version_) return done(Printout{version_text()});
-        if (check_->parsed()) return done(FileToCheck{file_to_check_});
-        return std::optional<CommandLineResult>();
-    }
-
-    Result<void> convert() {
-        for (auto& flag : flags_) {
-            if (flag.option != nullptr && flag.option->count() == 0) continue;
-            for (const std::string& value : flag.values) {
-                if (value.empty()) return bad_value(flag.name, "''", "a value is wanted");
-                const auto taken = flag.take(value);
-                if (!taken) return taken;
-            }
-        }
-        return {};
-    }
-
-    /// Those of a document that were given nowhere else, or what is wrong with them.
-    model::FieldErrors take(const model::ProcessFlags& process) {
-        model::FieldErrors errors;
-        for (const model::ProcessFlag& given : process.flags) {
-            if (auto fault = take(given); !fault.empty())
-                errors.push_back({model::child_pointer("/process", given.name), std::move(fault)});
-        }
-        return errors;
-    }
-
-  private:
-    struct Flag {
-        std::string name;
-        std::function<Result<void>(const std::string&)> take;
-        std::vector<std::string> values;
-        const CLI::Option* option = nullptr;  // null: the values are there only if it was given
-        bool is_toggle = false;
-        bool is_list = false;
-
-        bool is_given() const { return option != nullptr ? option->count() > 0 : !values.empty(); }
-    };
-
-    /// What is wrong with it; empty: nothing, or the flag was given elsewhere.
-    std::string take(const model::ProcessFlag& given) {
-        const auto flag = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& one) {
-            return process_name(one.name) == given.name;
+void refuse_unbuilt(CommandLine& line) {
+    for (const Unbuilt& unbuilt : unbuilt_flags) {
+        const std::string flag = unbuilt.flag;
+        const std::string accepted = unbuilt.accepted == nullptr ? "" : unbuilt.accepted;
+        line.one("", flag, "", "", [=](const std::string& value) -> Result<void> {
+            if (!accepted.empty() && value == accepted) return {};
+            return Failure{Error{flag + " is not supported yet"}};
         });
-        if (flag == flags_.end()) return "is no flag of the program";
-        if (std::find(flags_outside_documents.begin(), flags_outside_documents.end(), flag->name) !=
-            flags_outside_documents.end())
-            return "can stand on the command line and in the environment only";
-        if (given.is_list && !flag->is_list) return "takes one value";
-        for (const std::string& value : given.values) {
-            if (flag->is_toggle && value != "true" && value != "false")
-                return "must be true or false";
-            if (value.empty()) return "a value is wanted";
-            if (flag->is_given() || (flag->is_toggle && value == "false")) continue;
-            if (const auto taken = flag->take(value); !taken) return taken.error().message;
-        }
-        return {};
     }
-
-    Flag& add(const std::string& name, std::function<Result<void>(const std::string&)> take) {
-        return flags_.emplace_back(Flag{.name = name, .take = std::move(take), .values = {}});
-    }
-
-    static std::optional<CommandLineResult> done(CommandLineResult result) { return result; }
-
-    CLI::App app_;
-    CLI::App* check_ = nullptr;  // a subcommand; app_ owns it
-    std::string file_to_check_;
-    std::list<Flag> flags_;  // a list: CLI11 keeps references to the values
-    bool version_ = false;
-};
+}
 
 void describe_listening(CommandLine& line, Options& options) {
     const std::string group = "Listening";
@@ -441,10 +279,18 @@ void describe(CommandLine& line, Options& options) {
     describe_limits(line, options);
     describe_timeouts(line, options);
     describe_process(line, options);
-    line.refuse_unbuilt();
+    refuse_unbuilt(line);
 }
 
 }  // namespace
+
+void look_at_flags(const std::function<void(const CLI::App&)>& look) {
+    Options options = defaults();
+    CommandLine line;
+    describe(line, options);
+    line.add_check();
+    look(line.app());
+}
 
 model::FieldErrors check_process(const model::ProcessFlags& process) {
     Options options = defaults();
