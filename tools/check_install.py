@@ -61,11 +61,8 @@ class Installed(unittest.TestCase):
 
     def test_manual_pages_are_where_man_looks(self):
         for name, section in (('penstock', 8), ('penstockctl', 1)):
-            page = self.found(f'share/man/man{section}/{name}.{section}')
-            # Of other pages it can only say whether this machine has them.
-            complaints = subprocess.run(['mandoc', '-Tlint', '-Wstyle', page], capture_output=True, text=True, timeout=60).stdout
-            self.assertEqual([line for line in complaints.splitlines() if 'referenced manual not found' not in line], [])
-            shown = run('man', '--warnings', '-l', str(page), env=os.environ | {'MANWIDTH': '100', 'LC_ALL': 'C.UTF-8'})
+            self.found(f'share/man/man{section}/{name}.{section}')
+            shown = run('man', '-M', str(self.found('share/man')), str(section), name, env=os.environ | {'LC_ALL': 'C.UTF-8'})
             self.assertIn(f'{name.upper()}({section})', shown)
 
     def test_completion_is_where_shells_look(self):
