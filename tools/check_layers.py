@@ -51,8 +51,6 @@ def public_complaint(form, name):
 def program_complaint(program, form, name, root):
     """What is wrong with the include of a program in tools/, or None."""
     target = name.split('/')[0]
-    if program not in PROGRAMS:
-        return f'"{program}" is no program known here (known: {", ".join(PROGRAMS)})'
     if form == '<' or target not in PROGRAMS:
         return complaint(LAYERS[-1], form, name, root)
     if PROGRAMS.index(target) > PROGRAMS.index(program):
@@ -63,10 +61,11 @@ def program_complaint(program, form, name, root):
 def check(root):
     """All that is wrong under a repository's root, as "path:line: words"."""
     found = []
-    for path in sorted((root / 'tools').rglob('*.[ch]pp')):
-        for number, form, name in includes_of(path.read_text()):
-            if words := program_complaint(path.relative_to(root / 'tools').parts[0], form, name, root):
-                found.append(f'{path.relative_to(root)}:{number}: {words}')
+    for program in PROGRAMS:
+        for path in sorted((root / 'tools' / program).rglob('*.[ch]pp')):
+            for number, form, name in includes_of(path.read_text()):
+                if words := program_complaint(program, form, name, root):
+                    found.append(f'{path.relative_to(root)}:{number}: {words}')
     for path in sorted((root / 'src').rglob('*.[ch]pp')):
         layer = path.relative_to(root / 'src').parts[0]
         where = path.relative_to(root)
