@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compiles every header under src/ and include/ alone, and twice in a row, with the flags of a build directory.
+"""Compiles every header under src/, include/ and tools/ alone, and twice in a row, with the flags of a build directory.
 
     tools/check_headers.py BUILD_DIR
 """
@@ -15,11 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def compiler_and_flags(build):
-    """The compiler, and what all the commands of src/ taken together say of languages, macros and include paths."""
+    """The compiler, and what all the commands of src/ and tools/ together say of languages, macros and include paths."""
     compiler, flags = None, {}
     for entry in json.loads((build / 'compile_commands.json').read_text()):
         file = (pathlib.Path(entry['directory']) / entry['file']).resolve()
-        if not file.is_relative_to(ROOT / 'src'):
+        if not any(file.is_relative_to(ROOT / folder) for folder in ('src', 'tools')):
             continue
         words = shlex.split(entry['command'])
         compiler = compiler or [word for word in words[:2] if not word.endswith('ccache') and word[0] != '-']
@@ -33,7 +33,7 @@ def compiler_and_flags(build):
 
 def complaint(header, compiler, flags, build):
     """What the compiler says against a header, or nothing."""
-    name = header.relative_to(ROOT / ('src' if 'src' in header.relative_to(ROOT).parts else 'include'))
+    name = header.relative_to(ROOT / header.relative_to(ROOT).parts[0])
     twice = f'#include "{name}"\n' * 2
     command = [*compiler, *flags, '-fsyntax-only', '-x', 'c++', '-']
     ended = subprocess.run(command, input=twice, cwd=build, capture_output=True, text=True)
@@ -45,7 +45,7 @@ def main():
     compiler, flags = compiler_and_flags(build)
     if compiler is None:
         sys.exit(f'no source of src/ is built in {build}')
-    headers = [path for folder in ('src', 'include') for path in sorted((ROOT / folder).rglob('*.hpp'))]
+    headers = [path for folder in ('src', 'include', 'tools') for path in sorted((ROOT / folder).rglob('*.hpp'))]
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         said = list(pool.map(lambda header: complaint(header, compiler, flags, build), headers))
     print(*filter(None, said), sep='\n')

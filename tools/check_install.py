@@ -56,6 +56,20 @@ class Installed(unittest.TestCase):
     def test_the_program_runs(self):
         self.assertIn('penstock', run(str(self.found('bin/penstock')), '--version'))
 
+    def test_the_client_runs(self):
+        self.assertIn('penstockctl', run(str(self.found('bin/penstockctl')), 'version'))
+
+    def test_manual_pages_are_where_man_looks(self):
+        for name, section in (('penstock', 8), ('penstockctl', 1)):
+            self.found(f'share/man/man{section}/{name}.{section}')
+            shown = run('man', '-M', str(self.found('share/man')), str(section), name, env=os.environ | {'LC_ALL': 'C.UTF-8'})
+            self.assertIn(f'{name.upper()}({section})', shown)
+
+    def test_completion_is_where_shells_look(self):
+        for name in ('bash-completion/completions/penstockctl', 'zsh/site-functions/_penstockctl',
+                     'fish/vendor_completions.d/penstockctl.fish'):
+            self.assertIn('__complete', self.found(f'share/{name}').read_text())
+
     def test_all_public_headers_are_there(self):
         for header in (ROOT / 'include/penstock').glob('*.hpp'):
             self.found(f'include/penstock/{header.name}')

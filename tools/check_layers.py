@@ -5,12 +5,14 @@
 
 A layer includes itself and those before it; proxy and control never each other. Own headers are written from src/, as
 "layer/file.hpp", and the public ones as <penstock/file.hpp>; these include the standard library and each other only.
+The programs in tools/ stand on top of all layers, manual on ctl: "ctl/file.hpp" is tools/ctl's.
 """
 import pathlib
 import re
 import sys
 
 LAYERS = ['base', 'io', 'net', 'http', 'model', 'auth', 'snapshot', 'proxy', 'control', 'app']
+PROGRAMS = ['ctl', 'manual']
 STRANGERS = {('proxy', 'control'), ('control', 'proxy')}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?P<form>[<"])(?P<name>[^>"]+)[>"]')
 
@@ -46,9 +48,24 @@ def public_complaint(form, name):
     return f'public headers include the standard library and each other only, not {name}'
 
 
+def program_complaint(program, form, name, root):
+    """What is wrong with the include of a program in tools/, or None."""
+    target = name.split('/')[0]
+    if form == '<' or target not in PROGRAMS:
+        return complaint(LAYERS[-1], form, name, root)
+    if PROGRAMS.index(target) > PROGRAMS.index(program):
+        return f'{program} must not include {target}, which is above it ("{name}")'
+    return None if (root / 'tools' / name).is_file() else f'there is no tools/{name}'
+
+
 def check(root):
     """All that is wrong under a repository's root, as "path:line: words"."""
     found = []
+    for program in PROGRAMS:
+        for path in sorted((root / 'tools' / program).rglob('*.[ch]pp')):
+            for number, form, name in includes_of(path.read_text()):
+                if words := program_complaint(program, form, name, root):
+                    found.append(f'{path.relative_to(root)}:{number}: {words}')
     for path in sorted((root / 'src').rglob('*.[ch]pp')):
         layer = path.relative_to(root / 'src').parts[0]
         where = path.relative_to(root)

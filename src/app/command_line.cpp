@@ -32,6 +32,10 @@ std::string environment_name(const std::string& flag) {
     return name;
 }
 
+std::optional<CommandLineResult> done(CommandLineResult result) {
+    return result;
+}
+
 }  // namespace
 
 CommandLine::CommandLine()
@@ -86,8 +90,7 @@ Result<std::optional<CommandLineResult>> CommandLine::parse(int argc, const char
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        return std::optional<CommandLineResult>(
-            Printout{check_->parsed() ? check_->help() : app_.help()});
+        return done(Printout{check_->parsed() ? check_->help() : app_.help()});
     } catch (const CLI::ParseError& error) {
         std::string message = error.what();
         for (char& c : message) {
@@ -95,8 +98,8 @@ Result<std::optional<CommandLineResult>> CommandLine::parse(int argc, const char
         }
         return Failure{Error{message + " (--help lists the flags)"}};
     }
-    if (version_) return std::optional<CommandLineResult>(Printout{version_text()});
-    if (check_->parsed()) return std::optional<CommandLineResult>(FileToCheck{file_to_check_});
+    if (version_) return done(Printout{version_text()});
+    if (check_->parsed()) return done(FileToCheck{file_to_check_});
     return std::optional<CommandLineResult>();
 }
 
@@ -121,6 +124,7 @@ model::FieldErrors CommandLine::take(const model::ProcessFlags& process) {
     return errors;
 }
 
+/// What is wrong with it; empty: nothing, or the flag was given elsewhere.
 std::string CommandLine::take(const model::ProcessFlag& given) {
     const auto flag = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& one) {
         return process_name(one.name) == given.name;

@@ -1,7 +1,7 @@
-// CommandLine: flags as text, as the command line, the environment and a document give them, each
-// with what takes its value.
+// CommandLine: the program's flags as CLI11 knows them: found on the command line and in the
+// environment as text, converted in a second step, and taken from a document in a third.
 //
-// Start-up, main thread. Which flags there are is for options.cpp to say.
+// Used once, at start, on the main thread. Which flags there are is said in options.cpp.
 #pragma once
 
 #include <functional>
@@ -14,18 +14,21 @@
 #include <penstock/result.hpp>
 
 #include "app/options.hpp"
-#include "model/process_flags.hpp"
 
 namespace penstock::app {
 
-/// The flags as CLI11 found them; converted by convert().
 class CommandLine {
   public:
-    /// Converts one value, and keeps it.
+    /// Converts one value, and puts it where it belongs.
     using Take = std::function<Result<void>(const std::string&)>;
 
     CommandLine();
+    CommandLine(const CommandLine&) = delete;
+    CommandLine& operator=(const CommandLine&) = delete;
 
+    // `fallback`: the default in words. A flag without a group is not shown by --help.
+
+    /// A flag that may stand there several times.
     void list(const std::string& group, const std::string& flag, const std::string& type,
               const std::string& help, Take take, const std::string& fallback = {});
     void one(const std::string& group, const std::string& flag, const std::string& type,
@@ -41,6 +44,8 @@ class CommandLine {
     /// Those of a document that were given nowhere else, or what is wrong with them.
     model::FieldErrors take(const model::ProcessFlags& process);
 
+    const CLI::App& app() const noexcept { return app_; }
+
   private:
     struct Flag {
         std::string name;
@@ -53,7 +58,6 @@ class CommandLine {
         bool is_given() const { return option != nullptr ? option->count() > 0 : !values.empty(); }
     };
 
-    /// What is wrong with it; empty: nothing, or the flag was given elsewhere.
     std::string take(const model::ProcessFlag& given);
     Flag& add(const std::string& name, Take take);
 

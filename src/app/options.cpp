@@ -317,6 +317,14 @@ void describe(CommandLine& line, Options& options) {
 
 }  // namespace
 
+void look_at_flags(const std::function<void(const CLI::App&)>& look) {
+    Options options = defaults();
+    CommandLine line;
+    describe(line, options);
+    line.add_check();
+    look(line.app());
+}
+
 model::FieldErrors check_process(const model::ProcessFlags& process) {
     Options options = defaults();
     CommandLine line;

@@ -20,6 +20,10 @@
 #include "net/address.hpp"
 #include "proxy/settings.hpp"
 
+namespace CLI {
+class App;
+}
+
 namespace penstock::app {
 
 /// Where clients are listened for: an address to bind, or a descriptor that was handed over
@@ -94,6 +98,9 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv,
 /// What is wrong with a document's `process`, with pointers below "/process". Of flags that do not
 /// go together nothing is said before the start.
 model::FieldErrors check_process(const model::ProcessFlags& process);
+
+/// Shows all flags as they are described to CLI11: for the manual page.
+void look_at_flags(const std::function<void(const CLI::App&)>& look);
 
 /// What --version prints: our version and commit, the libraries', and the engines that this kernel
 /// allows.

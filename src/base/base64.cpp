@@ -1,5 +1,6 @@
 #include "base/base64.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -80,6 +81,20 @@ std::optional<std::string> decode_base64_unpadded(std::string_view text) {
 
 std::optional<std::string> decode_base64url(std::string_view text) {
     return decode_unpadded(text, url_digits);
+}
+
+std::string encode_base64(std::string_view bytes) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        const std::size_t count = std::min<std::size_t>(bytes.size() - at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < 3; ++i)
+            bits = bits << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+        for (std::size_t i = 0; i < 4; ++i)
+            text += i <= count ? alphabet[bits >> (18 - 6 * i) & 0x3f] : '=';
+    }
+    return text;
 }
 
 }  // namespace penstock

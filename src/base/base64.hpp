@@ -1,6 +1,6 @@
-// Base64 (RFC 4648 sections 4 and 5) into bytes.
+// Base64 (RFC 4648 sections 4 and 5) into bytes, and bytes into base64.
 //
-// Pure function, any thread.
+// Pure functions, any thread.
 #pragma once
 
 #include <optional>
@@ -18,5 +18,8 @@ std::optional<std::string> decode_base64(std::string_view text);
 std::optional<std::string> decode_base64_unpadded(std::string_view text);
 /// The same in the alphabet for URLs, as JSON Web Signatures use it (RFC 7515 section 2).
 std::optional<std::string> decode_base64url(std::string_view text);
+
+/// With padding, without line breaks.
+std::string encode_base64(std::string_view bytes);
 
 }  // namespace penstock

@@ -46,6 +46,18 @@ class Layers(unittest.TestCase):
     def test_folders_that_are_no_layers_are_caught(self):
         self.assertEqual(len(self.found('src/misc/a.cpp', '')), 1)
 
+    def test_programs_of_tools_stand_on_top(self):
+        self.write('tools/ctl/b.hpp', '')
+        names = ['<vector>', '"ctl/b.hpp"', '"app/app.hpp"', '"control/control.hpp"', '<penstock/x>']
+        self.assertEqual(self.found('tools/ctl/a.cpp', ''.join(f'#include {name}\n' for name in names)), [])
+        for include in ('"b.hpp"', '"ctl/none.hpp"', '<base/base.hpp>'):
+            with self.subTest(include):
+                self.assertEqual(len(self.found('tools/ctl/a.cpp', f'#include {include}\n')), 1)
+        self.write('tools/ctl/a.cpp', '')
+        self.assertEqual(self.found('tools/manual/a.hpp', '#include "ctl/b.hpp"\n'), [])
+        self.assertEqual(len(self.found('tools/ctl/a.cpp', '#include "manual/a.hpp"\n')), 1)
+        self.assertEqual(len(self.found('src/app/a.cpp', '#include "ctl/b.hpp"\n')), 2)
+
     def test_public_headers_stand_alone(self):
         self.assertEqual(self.found('include/penstock/a.hpp', '#include <string>\n#include <penstock/b.hpp>\n'), [])
         for include in ('"base/base.hpp"', '<fmt/format.h>', '<base/base.hpp>'):

@@ -27,3 +27,14 @@ TEST_CASE("unpadded base64 takes no digits of the other alphabet", "[base]") {
     CHECK_FALSE(decode_base64_unpadded("A-z_"));
     CHECK_FALSE(decode_base64_unpadded(" A+z"));
 }
+
+TEST_CASE("bytes become base64, and are read again", "[base]") {
+    CHECK(encode_base64("") == "");
+    CHECK(encode_base64("f") == "Zg==");
+    CHECK(encode_base64("fo") == "Zm8=");
+    CHECK(encode_base64("foo") == "Zm9v");
+    CHECK(encode_base64("\x03\xec\xff\xe0\xc1") == "A+z/4ME=");
+    std::string all;
+    for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+    CHECK(decode_base64(encode_base64(all)) == all);
+}
