@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "control/dashboard_api.hpp"
 #include "control/problem.hpp"
 #include "control/router.hpp"
 
@@ -21,9 +22,9 @@ std::string_view query_of(const ApiRequest& request) {
     return mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
 }
 
-/// For probes, which have no token and learn nothing but that.
+/// For probes, which have no token and learn nothing but that; and the page that asks for one.
 bool is_open_to_all(std::string_view path) {
-    return path == "/healthz" || path == "/readyz";
+    return path == "/healthz" || path == "/readyz" || is_dashboard(path);
 }
 
 bool has_body(std::string_view method) {
@@ -99,6 +100,10 @@ ApiResponse Api::handle(const ApiRequest& request) {
     if (admission.refusal) return refused(request, admission.caller, *std::move(admission.refusal));
     const std::uint64_t revision = configuration_.last_revision();
     ApiResponse response = answer(request, admission.caller);
+    if (tokens_ && !is_open_to_all(path_of(request))) {
+        response.fields.emplace_back("X-Penstock-Access",
+                                     admission.caller.may_write ? "read-write" : "read-only");
+    }
     if (response.unknown_names.empty()) audit(request, admission.caller, revision, response);
     return response;
 }
