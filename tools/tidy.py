@@ -26,7 +26,7 @@ from lint.cpp import Source
 
 FOLDERS = ['src', 'include', 'test', 'bench', 'tools', 'docs', '.ci']
 CPP = {'.cpp', '.hpp'}
-OTHER = {'.py', '.sh', '.lua'}
+OTHER = {'.py', '.sh', '.lua', '.js', '.mjs', '.css', '.html'}
 NOT_OURS = {'__pycache__', 'node_modules'}
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70

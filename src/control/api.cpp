@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "control/dashboard_api.hpp"
 #include "control/problem.hpp"
 #include "control/router.hpp"
 
@@ -21,9 +22,9 @@ std::string_view query_of(const ApiRequest& request) {
     return mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
 }
 
-/// For probes, which have no token and learn nothing but that.
+/// For probes, which have no token and learn nothing but that; and the page that asks for one.
 bool is_open_to_all(std::string_view path) {
-    return path == "/healthz" || path == "/readyz";
+    return path == "/healthz" || path == "/readyz" || is_dashboard(path);
 }
 
 /// Numbers and events are in memory; so is who takes part in an upgrade.
@@ -106,8 +107,15 @@ Api::Executed Api::execute(const ApiRequest& request) {
                       .caller = std::move(admission.caller),
                       .revision_before = configuration_.last_revision(),
                       .response = {}};
-    executed.response =
-        admission.refusal ? *std::move(admission.refusal) : answer(request, executed.caller);
+    if (admission.refusal) {
+        executed.response = *std::move(admission.refusal);
+    } else {
+        executed.response = answer(request, executed.caller);
+        if (tokens_ && !is_open_to_all(path_of(request))) {
+            executed.response.fields.emplace_back(
+                "X-Penstock-Access", executed.caller.may_write ? "read-write" : "read-only");
+        }
+    }
     executed.revision_after = configuration_.last_revision();
     return executed;
 }

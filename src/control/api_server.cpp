@@ -74,6 +74,11 @@ std::string peer_of(int fd) {
     return fmt::format("uid {}", user.uid);
 }
 
+bool has_field(const ApiResponse& response, std::string_view name) {
+    return std::any_of(response.fields.begin(), response.fields.end(),
+                       [name](const auto& field) { return field.first == name; });
+}
+
 ApiResponse try_again(std::string_view why) {
     ApiResponse response = problem(Status::service_unavailable, why);
     response.fields.emplace_back("Retry-After", "1");
@@ -391,11 +396,11 @@ io::Task<std::optional<ApiResponse>> ApiServer::read_body(MessageReader& reader,
 io::Task<bool> ApiServer::send(net::Stream& stream, const ApiResponse& response, bool head_only,
                                bool keep_alive) {
     std::string head = fmt::format(
-        "HTTP/1.1 {} {}\r\nDate: {}\r\nCache-Control: no-store\r\n"
-        "X-Content-Type-Options: nosniff\r\n",
+        "HTTP/1.1 {} {}\r\nDate: {}\r\nX-Content-Type-Options: nosniff\r\n",
         http::code(response.status), http::reason_phrase(response.status), date_.at(ring_.now()));
     for (const auto& [name, value] : response.fields)
         head += fmt::format("{}: {}\r\n", name, value);
+    if (!has_field(response, "Cache-Control")) head += "Cache-Control: no-store\r\n";
     const bool has_content =
         response.status != Status::no_content && response.status != Status::not_modified;
     if (has_content) {

@@ -164,6 +164,7 @@ void write_parameters(std::string& out, const Endpoint& endpoint) {
     if (endpoint.query == QueryUse::paging) {
         refer("limit");
         refer("after");
+        refer("match");
     }
     if (!has_tag(endpoint)) return;
     if (is_read(endpoint))
@@ -242,6 +243,8 @@ constexpr std::string_view parameters = R"({
 "description":"How many at most."},
 "after":{"name":"after","in":"query","schema":{"type":"string"},
 "description":"Begin behind this one."},
+"match":{"name":"match","in":"query","schema":{"type":"string"},
+"description":"Only those whose key has these characters somewhere in it."},
 "ifMatch":{"name":"If-Match","in":"header","schema":{"type":"string"},
 "description":"Only while this is its entity tag (412)."},
 "ifNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"},

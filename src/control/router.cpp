@@ -9,6 +9,7 @@
 #include "control/backends_api.hpp"
 #include "control/certificates_api.hpp"
 #include "control/config_api.hpp"
+#include "control/dashboard_api.hpp"
 #include "control/health_api.hpp"
 #include "control/openapi.hpp"
 #include "control/problem.hpp"
@@ -197,6 +198,12 @@ constexpr std::array endpoints{
              {"getRouteStats", "Numbers of a route and its backends", "", "RouteStats"}},
 };
 
+/// For browsers: no part of the API that /openapi.json describes.
+constexpr std::array page_endpoints{
+    Endpoint{"GET", "/", get_dashboard, {}},
+    Endpoint{"GET", "/dashboard/:id", get_dashboard, {}},
+};
+
 /// In the contract and not built yet: whoever builds one moves it to the table above.
 constexpr std::array endpoints_to_come{
     Endpoint{"GET", "/api/v1/events", not_built, {}},
@@ -227,7 +234,7 @@ bool fits(std::string_view pattern, std::string_view path, PathParameters& param
             return false;
         }
     }
-    return true;
+    return path.empty();
 }
 
 bool decode(std::string& segment) {
@@ -257,6 +264,7 @@ std::variant<RouteMatch, ApiResponse> find_endpoint(std::string_view method,
         }
     };
     look_in(endpoints);
+    if (match.endpoint == nullptr) look_in(page_endpoints);
     if (match.endpoint == nullptr) look_in(endpoints_to_come);
 
     if (match.endpoint != nullptr) {
@@ -285,7 +293,8 @@ bool allows(QueryUse use, const Query& query) {
             case QueryUse::dry_run:
                 return name == "dryRun" && (value == "true" || value == "false");
             case QueryUse::paging:
-                return name == "after" || (name == "limit" && parse_decimal(value).value_or(0) > 0);
+                return name == "after" || name == "match" ||
+                       (name == "limit" && parse_decimal(value).value_or(0) > 0);
         }
         return false;
     });

@@ -25,8 +25,7 @@ using snapshot::Histogram;
 using snapshot::Phase;
 
 /// Routes in an answer to /stats, whatever is asked for: the control thread adds each of them up.
-constexpr std::uint64_t default_page = 100;
-constexpr std::uint64_t largest_page = 1'000;
+constexpr PageLimit page_limit{.usual = 100, .most = 1'000};
 
 /// With the kinds of members that there are here.
 class Object : public model::JsonObject {
@@ -172,21 +171,20 @@ void write_summary(std::string& out, const Statistics& statistics, const snapsho
     write_latency(latency, "total", total);
 }
 
-/// Returns how many routes there are in all.
+/// Returns how many routes there are on all pages.
 std::size_t write_page(Object& into, const Call& call, const Statistics& statistics) {
-    const auto& routes = call.configuration.routes();
-    auto [at, left] = page_of(call, call.configuration.routes(), default_page);
-    left = std::min(left, largest_page);
     std::string& out = into.key("routes");
     out += '[';
-    for (bool first = true; at != routes.end() && left > 0; ++at, --left) {
-        const snapshot::Route* route = call.configuration.published(at->first);
-        if (route == nullptr) continue;
+    bool first = true;
+    const auto write = [&](const auto& item) {
+        const snapshot::Route* route = call.configuration.published(item.first);
+        if (route == nullptr) return;
         if (!std::exchange(first, false)) out += ',';
         write_summary(out, statistics, *route);
-    }
+    };
+    const std::size_t count = visit_page(call, call.configuration.routes(), page_limit, write);
     out += ']';
-    return routes.size();
+    return count;
 }
 
 // --- backends ---

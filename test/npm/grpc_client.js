@@ -85,7 +85,8 @@ const scenarios = {
     },
     async client_stream() {
         return new Promise((resolve) => {
-            const call = client.Collect(new grpc.Metadata(), soon(), (error, answer) => resolve({ error, count: answer.count, total: answer.total }));
+            const call = client.Collect(new grpc.Metadata(), soon(),
+                (error, answer) => resolve({ error, count: answer.count, total: answer.total }));
             (async () => {
                 for (let number = 0; number < 100; number++) await write(call, { data: Buffer.alloc(20000) });
                 call.end();

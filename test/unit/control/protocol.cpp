@@ -4,9 +4,9 @@
 using namespace penstock::control;
 
 TEST_CASE_METHOD(ApiFixture, "what is not there is 404, as a problem document", "[control]") {
-    for (const char* target : {"/", "/api", "/api/v1", "/api/v1/", "/api/v1/routes/",
-                               "/api/v1/route", "/api/v1/routes/a/backend",
-                               "/api/v1/routes//backends", "/healthz/", "//healthz", "*", ""}) {
+    for (const char* target : {"/api", "/api/v1", "/api/v1/", "/api/v1/routes/", "/api/v1/route",
+                               "/api/v1/routes/a/backend", "/api/v1/routes//backends", "/healthz/",
+                               "//healthz", "*", ""}) {
         CAPTURE(target);
         const ApiResponse response = ask("GET", target);
         CHECK(status(response) == 404);

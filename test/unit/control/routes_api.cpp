@@ -180,6 +180,24 @@ TEST_CASE_METHOD(Fixture, "the list comes whole or in pages, in order", "[contro
     CHECK(text_at(ask("GET", routes + "?limit=99999999999"), "/2/vHost") == "c.example");
 }
 
+TEST_CASE_METHOD(Fixture, "?match= takes those alone that have it in their key, page by page",
+                 "[control]") {
+    for (const char* v_host : {"a.example", "b.example", "b.example.org", "c.example.org"})
+        given(R"({"vHost":")" + std::string(v_host) + R"("})");
+    const ApiResponse all = ask("GET", routes + "?match=EXAMPLE.o");
+    CHECK(text_at(all, "/0/vHost") == "b.example.org");
+    CHECK(text_at(all, "/1/vHost") == "c.example.org");
+    CHECK(text_at(all, "/2/vHost") == "(none)");
+    CHECK(field(all, "X-Total-Count") == "2");
+    const ApiResponse page = ask("GET", routes + "?match=b.&limit=1&after=b.example");
+    CHECK(text_at(page, "/0/vHost") == "b.example.org");
+    CHECK(field(page, "X-Total-Count") == "2");
+    CHECK(ask("GET", routes + "?match=nowhere").body == "[]");
+    CHECK(field(ask("GET", routes + "?match=nowhere"), "X-Total-Count") == "0");
+    CHECK(field(ask("GET", routes + "?match="), "X-Total-Count") == "4");
+    CHECK(status(ask("GET", "/api/v1/routes/a.example?match=a")) == 400);
+}
+
 TEST_CASE_METHOD(Fixture, "a representation that is known already is 304", "[control]") {
     given();
     const std::string tag = field(ask("GET", a), "ETag");

@@ -155,6 +155,10 @@ TEST_CASE_METHOD(StatsFixture, "the list of routes is a page, never longer than 
     CHECK(size_at(next, "/routes") == 2);
     CHECK(text_at(next, "/routes/1/vHost") == "r11499.example");
     CHECK(size_at(ask("GET", "/api/v1/stats?after=r11499.example"), "/routes") == 0);
+    const ApiResponse matching = ask("GET", "/api/v1/stats?match=r1149&limit=3");
+    CHECK(field(matching, "X-Total-Count") == "10");
+    CHECK(size_at(matching, "/routes") == 3);
+    CHECK(text_at(matching, "/routes/2/vHost") == "r11492.example");
     CHECK(status(ask("GET", "/api/v1/stats?limit=0")) == 400);
     CHECK(status(ask("GET", "/api/v1/stats/r10000.example?limit=1")) == 400);
 }
