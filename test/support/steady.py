@@ -24,9 +24,8 @@ def _read_answer(sock):
             wanted = len(head) + 4 + int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head).group(1))
 
 
-def _ask(address, host, rate, ends, results):
+def _ask(address, data, rate, ends, results):
     """Requests at a steady rate over one connection, until `ends`; those that the clock has overtaken are sent at once."""
-    data = wire.request(host)
     failed, took = [], []
     sock = socket.create_connection(address, DEADLINE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -50,11 +49,13 @@ def _ask(address, host, rate, ends, results):
 class SteadyLoad:
     """Asks for `/` of a host whose backend answers 200 with a body of a known length."""
 
-    def __init__(self, address, host, clients=2, rate=100):
+    def __init__(self, address, host, clients=2, rate=100, fields=lambda number: ()):
+        """`fields`: those that a client's requests have, by its number."""
         self.ends = multiprocessing.Event()
         self.results = multiprocessing.Queue()
-        self.processes = [multiprocessing.Process(target=_ask, args=(address, host, rate, self.ends, self.results), daemon=True)
-                          for _ in range(clients)]
+        self.processes = [multiprocessing.Process(target=_ask, daemon=True,
+                                                  args=(address, wire.request(host, "/", *fields(number)), rate, self.ends, self.results))
+                          for number in range(clients)]
         for process in self.processes:
             process.start()
 
