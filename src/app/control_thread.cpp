@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "app/options.hpp"
+#include "app/penstock_version.hpp"
 #include "base/log.hpp"
 #include "control/config_file.hpp"
 #include "control/store/open.hpp"
@@ -118,7 +119,9 @@ void ControlThread::leave_api() {
 
 void ControlThread::stop_taking_traffic() {
     ring_->mailbox().post([this] {
-        if (api_ != nullptr) api_->set_ready(false);
+        if (api_ == nullptr) return;
+        api_->set_ready(false);
+        event_feed_->end_streams();
     });
 }
 
@@ -129,6 +132,7 @@ void ControlThread::stop() {
             stopping_ = true;
             epochs_->release();
             names_->release();
+            if (event_feed_ != nullptr) event_feed_->close();
             if (api_server_ != nullptr) api_server_->stop();
             prober_->stop();
             key_fetcher_->stop();
@@ -212,8 +216,15 @@ Result<void> ControlThread::set_up_api(const ControlOptions& options) {
         if (!tls) return Failure{tls.error()};
         admin_tls_ = std::move(*tls);
     }
-    api_ = std::make_unique<control::Api>(
-        *configuration_, control::AccessRules(options.admin_hosts), std::move(tokens));
+    event_feed_ = std::make_unique<control::EventFeed>(*ring_, events_, publisher_);
+    metrics_ = std::make_unique<control::Metrics>(
+        *ring_, *configuration_, events_,
+        control::BuildInfo{.version = PENSTOCK_VERSION,
+                           .commit = PENSTOCK_COMMIT,
+                           .engine = options.engine == io::Engine::uring ? "uring" : "epoll"});
+    api_ = std::make_unique<control::Api>(*configuration_, *event_feed_, *metrics_,
+                                          control::AccessRules(options.admin_hosts),
+                                          std::move(tokens));
     api_->on_audit(&control::log_audit);
     api_->on_upgrade(options.upgrade);
     api_server_ = std::make_unique<control::ApiServer>(*ring_, options.admin_listener, *api_,

@@ -23,9 +23,11 @@
 #include "control/configuration.hpp"
 #include "control/epoch_wait.hpp"
 #include "control/event_bus.hpp"
+#include "control/event_feed.hpp"
 #include "control/event_log.hpp"
 #include "control/health_prober.hpp"
 #include "control/key_fetcher.hpp"
+#include "control/metrics/metrics.hpp"
 #include "control/names.hpp"
 #include "control/node_state.hpp"
 #include "control/store/store.hpp"
@@ -136,6 +138,8 @@ class ControlThread {
     std::unique_ptr<control::Configuration> configuration_;
     std::unique_ptr<control::EpochWait> epochs_;
     std::unique_ptr<control::AdminTls> admin_tls_;
+    std::unique_ptr<control::EventFeed> event_feed_;
+    std::unique_ptr<control::Metrics> metrics_;
     std::unique_ptr<control::Api> api_;
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<control::HealthProber> prober_;

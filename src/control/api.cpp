@@ -192,8 +192,8 @@ ApiResponse Api::answer(const ApiRequest& request, const Caller& caller) {
     if (!query || !allows(match.endpoint->query, *query)) {
         return problem(Status::bad_request, "The query holds something that has no meaning here.");
     }
-    return match.endpoint->handler(
-        {request, match.parameters, *query, configuration_, caller, ready_, upgrade_});
+    return match.endpoint->handler({request, match.parameters, *query, configuration_, events_,
+                                    metrics_, caller, ready_, upgrade_});
 }
 
 }  // namespace penstock::control

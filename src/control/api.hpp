@@ -21,6 +21,9 @@
 
 namespace penstock::control {
 
+class EventFeed;
+class Metrics;
+
 /// What can be said of a request before its body has been read.
 struct Admission {
     Caller caller;
@@ -32,8 +35,13 @@ struct Admission {
 class Api {
   public:
     /// Without `tokens` whoever reaches the API may do everything.
-    Api(Configuration& configuration, AccessRules access, std::optional<TokenFile> tokens = {})
-        : configuration_(configuration), access_(std::move(access)), tokens_(std::move(tokens)) {}
+    Api(Configuration& configuration, EventFeed& events, Metrics& metrics, AccessRules access,
+        std::optional<TokenFile> tokens = {})
+        : configuration_(configuration),
+          events_(events),
+          metrics_(metrics),
+          access_(std::move(access)),
+          tokens_(std::move(tokens)) {}
 
     /// Called with each write that has been answered, be it refused.
     void on_audit(std::function<void(const AuditRecord&)> callback) {
@@ -88,6 +96,8 @@ class Api {
     void audit(const Executed& executed);
 
     Configuration& configuration_;
+    EventFeed& events_;
+    Metrics& metrics_;
     AccessRules access_;
     std::optional<TokenFile> tokens_;
     std::function<void(const AuditRecord&)> audit_;

@@ -79,6 +79,28 @@ bool has_field(const ApiResponse& response, std::string_view name) {
                        [name](const auto& field) { return field.first == name; });
 }
 
+ApiRequest request_of(const http::RequestHead& request, Fields& fields, std::string_view peer,
+                      bool is_secured) {
+    return {.method = request.method_text,
+            .target = request.path,
+            .body = {},
+            .host = request.authority,
+            .origin = fields["origin"],
+            .content_type = fields["content-type"],
+            .content_encoding = fields["content-encoding"],
+            .if_match = fields["if-match"],
+            .if_none_match = fields["if-none-match"],
+            .authorization = fields["authorization"],
+            .accept = fields["accept"],
+            .last_event_id = fields["last-event-id"],
+            .peer = peer,
+            .is_secured = is_secured};
+}
+
+StreamFraming framing_for(const http::RequestHead& request) {
+    return request.minor_version == 0 ? StreamFraming::until_close : StreamFraming::chunked;
+}
+
 ApiResponse try_again(std::string_view why) {
     ApiResponse response = problem(Status::service_unavailable, why);
     response.fields.emplace_back("Retry-After", "1");
@@ -295,7 +317,9 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     } else {
         co_return false;
     }
-    const bool keep = read.ok() && request.keep_alive && reader.body_ended() && !stopping_;
+    const bool is_stream = response.stream != nullptr;
+    const bool keep =
+        read.ok() && request.keep_alive && reader.body_ended() && !stopping_ && !is_stream;
     const bool head_only = read.ok() && request.method == http::Method::head;
     const bool is_write = read.ok() && !Api::is_read(request.method_text);
     BudgetShare share(answers_);
@@ -303,8 +327,12 @@ io::Task<bool> ApiServer::serve_one(Connection& connection, io::BlockRef& unread
     if (!fits && !is_write)
         response = try_again("Too many large answers are under way; try again in a moment.");
     // Nobody is cut off to make room whose write is in force and who has not heard of it.
-    if (!is_write || http::code(response.status) >= 300) at_work.reset();
-    const bool sent = co_await send(connection.stream, response, head_only, keep);
+    if (!is_stream && (!is_write || http::code(response.status) >= 300)) at_work.reset();
+    if (is_stream && framing_for(request) == StreamFraming::chunked)
+        response.fields.emplace_back("Transfer-Encoding", "chunked");
+    bool sent = co_await send(connection.stream, response, head_only, keep);
+    if (is_stream && sent && !head_only)
+        sent = co_await stream_out(connection, *response.stream, request);
     at_work.reset();
     if (sent && !keep) co_await linger(connection.stream);
     unread = reader.take_leftover();
@@ -315,18 +343,7 @@ io::Task<ApiResponse> ApiServer::respond(Connection& connection, MessageReader& 
                                          const http::RequestHead& request,
                                          std::optional<AtWork>& at_work) {
     Fields fields(request);
-    ApiRequest asked{.method = request.method_text,
-                     .target = request.path,
-                     .body = {},
-                     .host = request.authority,
-                     .origin = fields["origin"],
-                     .content_type = fields["content-type"],
-                     .content_encoding = fields["content-encoding"],
-                     .if_match = fields["if-match"],
-                     .if_none_match = fields["if-none-match"],
-                     .authorization = fields["authorization"],
-                     .peer = connection.peer,
-                     .is_secured = connection.stream.is_secured()};
+    ApiRequest asked = request_of(request, fields, connection.peer, connection.stream.is_secured());
     Admission admission = api_.admit(asked);
     if (!admission.refusal && request.framing.length > admission.most_body)
         admission.refusal = Api::body_too_large(admission.most_body);
@@ -403,16 +420,30 @@ io::Task<bool> ApiServer::send(net::Stream& stream, const ApiResponse& response,
     if (!has_field(response, "Cache-Control")) head += "Cache-Control: no-store\r\n";
     const bool has_content =
         response.status != Status::no_content && response.status != Status::not_modified;
-    if (has_content) {
-        head += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type,
-                            response.body.size());
-    }
+    if (has_content) head += fmt::format("Content-Type: {}\r\n", response.content_type);
+    if (has_content && response.stream == nullptr)
+        head += fmt::format("Content-Length: {}\r\n", response.body.size());
     head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
     const bool with_body = has_content && !head_only && !response.body.empty();
     iovec pieces[2] = {http::h1::piece_of(head), http::h1::piece_of(response.body)};
     const SendLimit limit(stream, response.body.size());
     const int error = co_await stream.send(pieces, with_body ? 2 : 1, stall_time);
     co_return error == 0;
+}
+
+/// As long as its client may read what is here. It is not cut off at stop(): whoever makes the
+/// stream ends it.
+io::Task<bool> ApiServer::stream_out(Connection& connection, ResponseStream& body,
+                                     const http::RequestHead& request) {
+    Fields fields(request);
+    const ApiRequest asked =
+        request_of(request, fields, connection.peer, connection.stream.is_secured());
+    const StreamTerms terms{
+        .framing = framing_for(request), .stall_limit = stall_time, .is_welcome = [&] {
+            return !is_distrusted(connection) && !api_.admit(asked).refusal;
+        }};
+    const bool whole = co_await send_stream(connection.stream, body, terms);
+    co_return whole;
 }
 
 }  // namespace penstock::control

@@ -19,6 +19,7 @@
 #include "control/epoch_wait.hpp"
 #include "control/message.hpp"
 #include "control/names.hpp"
+#include "control/stream_sender.hpp"
 #include "control/write_batch.hpp"
 #include "http/h1/reader.hpp"
 #include "io/ring.hpp"
@@ -83,6 +84,8 @@ class ApiServer {
                                                    std::size_t most, BudgetedBody& body);
     io::Task<bool> send(net::Stream& stream, const ApiResponse& response, bool head_only,
                         bool keep_alive);
+    io::Task<bool> stream_out(Connection& connection, ResponseStream& body,
+                              const http::RequestHead& request);
     io::Task<void> linger(net::Stream& stream);
 
     io::Ring& ring_;

@@ -19,11 +19,16 @@ struct PathParameters {
     std::string id;
 };
 
+class EventFeed;
+class Metrics;
+
 struct Call {
     const ApiRequest& request;
     const PathParameters& path;
     const Query& query;
     Configuration& configuration;
+    EventFeed& events;
+    Metrics& metrics;
     const Caller& caller;
     bool ready = false;  // of /readyz
     RequestUpgrade upgrade{};

@@ -65,6 +65,17 @@ class Certificates {
     void set_route(const RouteConfig& route, CertificatePtr certificate);
     void remove_route(std::string_view v_host);
 
+    /// visit(domain or vHost, certificate, "uploaded" or "route") for each.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        for (const auto& [domain, set] : domains_) {
+            for (const auto& one : set.by_kind)
+                if (one != nullptr) visit(domain, *one, "uploaded");
+        }
+        for (const auto& [v_host, own] : routes_)
+            if (own.certificate != nullptr) visit(v_host, *own.certificate, "route");
+    }
+
     /// The newest version, all changes included.
     std::shared_ptr<const snapshot::CertificateTable> table();
 

@@ -195,6 +195,8 @@ class Configuration {
     }
     /// What the workers that serve it have counted beside that.
     const snapshot::Totals& totals() const { return std::as_const(publisher_).totals(); }
+    /// Of the last publication.
+    std::uint64_t epoch() const noexcept { return publisher_.epoch(); }
 
   private:
     using Holders = std::unordered_map<std::string, std::string>;  // to the vHost that has it

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include "http/status.hpp"
 
 namespace penstock::control {
+
+class ResponseStream;
 
 struct ApiRequest {
     std::string_view method;
@@ -28,6 +31,8 @@ struct ApiRequest {
     std::optional<std::string_view> if_match;
     std::optional<std::string_view> if_none_match;
     std::optional<std::string_view> authorization;
+    std::optional<std::string_view> accept;
+    std::optional<std::string_view> last_event_id;
     // What the connection tells.
     std::string_view peer;    // who is at its other end; empty: not known
     bool is_secured = false;  // it is under TLS
@@ -57,6 +62,8 @@ struct ApiResponse {
     /// Where there is one, the answer is what it gives, later: it is called once, on the control
     /// thread, and begins the work.
     std::function<void(const GiveAnswer&)> later{};
+    /// Not null: the body, in place of the one above; the connection ends with it.
+    std::shared_ptr<ResponseStream> stream{};
 };
 
 }  // namespace penstock::control

@@ -118,6 +118,10 @@ constexpr std::array schemas{
 "required":["address","state","isDead","failureCount"]}},
 "attempts":{"type":"object","additionalProperties":{"type":"integer"}}},
 "required":["id","hostname","port","state","targets","attempts"]}]})"},
+    Schema{"Metrics", R"({"type":"string",
+"description":"Text exposition format 0.0.4 (docs/metrics.md)."})"},
+    Schema{"EventStream", R"({"type":"string",
+"description":"Server-sent events; data is one JSON object (docs/events.md)."})"},
     Schema{"RouteStats", R"({"allOf":[{"$ref":"#/components/schemas/Series"},{"type":"object",
 "properties":{"vHost":{"type":"string"},"id":{"type":"string"},
 "requests":{"$ref":"#/components/schemas/Requests"},"retries":{"type":"integer"},
@@ -152,7 +156,8 @@ bool is_read(const Endpoint& endpoint) {
 bool has_tag(const Endpoint& endpoint) {
     return endpoint.pattern.starts_with("/api/") &&
            endpoint.pattern.find("/stats") == std::string_view::npos &&
-           endpoint.pattern.find("/process/") == std::string_view::npos;
+           endpoint.pattern.find("/process/") == std::string_view::npos &&
+           endpoint.query != QueryUse::samples;
 }
 
 void write_parameters(std::string& out, const Endpoint& endpoint) {
@@ -165,6 +170,10 @@ void write_parameters(std::string& out, const Endpoint& endpoint) {
         refer("limit");
         refer("after");
         refer("match");
+    }
+    if (endpoint.query == QueryUse::samples) {
+        refer("requests");
+        refer("lastEventId");
     }
     if (!has_tag(endpoint)) return;
     if (is_read(endpoint))
@@ -187,7 +196,8 @@ void write_responses(std::string& out, const Endpoint& endpoint) {
         model::write_string(response.key("description"),
                             http::reason_phrase(static_cast<http::Status>(status)));
         if (!endpoint.description.gives.empty())
-            write_content(response.key("content"), "application/json", endpoint.description.gives);
+            write_content(response.key("content"), endpoint.description.media_type,
+                          endpoint.description.gives);
     }
     if (is_read(endpoint) && has_tag(endpoint))
         responses.key("304") += R"({"description":"Not Modified"})";
@@ -247,6 +257,10 @@ constexpr std::string_view parameters = R"({
 "description":"Only those whose key has these characters somewhere in it."},
 "ifMatch":{"name":"If-Match","in":"header","schema":{"type":"string"},
 "description":"Only while this is its entity tag (412)."},
+"requests":{"name":"requests","in":"query","schema":{"const":"sampled"},
+"description":"Some of the requests, too."},
+"lastEventId":{"name":"Last-Event-ID","in":"header","schema":{"type":"string"},
+"description":"Go on behind the event of this id."},
 "ifNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"},
 "description":"Only where this is not its entity tag (304)."}})";
 

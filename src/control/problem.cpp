@@ -68,8 +68,4 @@ ApiResponse problem(const model::FieldErrors& errors) {
                    fmt::format("{} not acceptable; nothing has changed.", count), errors);
 }
 
-ApiResponse not_supported_yet() {
-    return problem(Status::not_implemented, "This endpoint is not supported yet.");
-}
-
 }  // namespace penstock::control

@@ -23,7 +23,4 @@ ApiResponse problem(const model::SyntaxError& error);
 /// 409 where all errors are conflicts, else 422.
 ApiResponse problem(const model::FieldErrors& errors);
 
-/// 501: in the contract, not in this build.
-ApiResponse not_supported_yet();
-
 }  // namespace penstock::control

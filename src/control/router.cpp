@@ -10,7 +10,9 @@
 #include "control/certificates_api.hpp"
 #include "control/config_api.hpp"
 #include "control/dashboard_api.hpp"
+#include "control/events_api.hpp"
 #include "control/health_api.hpp"
+#include "control/metrics_api.hpp"
 #include "control/openapi.hpp"
 #include "control/problem.hpp"
 #include "control/process_api.hpp"
@@ -20,10 +22,6 @@
 namespace penstock::control {
 
 namespace {
-
-ApiResponse not_built(const Call&) {
-    return not_supported_yet();
-}
 
 constexpr std::string_view routes_path = "/api/v1/routes";
 constexpr std::string_view route_path = "/api/v1/routes/:vHost";
@@ -50,6 +48,13 @@ constexpr std::array endpoints{
              "/openapi.json",
              get_openapi,
              {"getDescription", "This description of the API", "", "Document"}},
+    Endpoint{"GET",
+             "/metrics",
+             get_metrics,
+             {.name = "getMetrics",
+              .summary = "What is counted, for Prometheus",
+              .gives = "Metrics",
+              .media_type = "text/plain"}},
     Endpoint{"GET",
              routes_path,
              list_routes,
@@ -196,18 +201,20 @@ constexpr std::array endpoints{
              "/api/v1/stats/:vHost",
              get_route_stats,
              {"getRouteStats", "Numbers of a route and its backends", "", "RouteStats"}},
+    Endpoint{"GET",
+             "/api/v1/events",
+             get_events,
+             {.name = "getEvents",
+              .summary = "What happens from now on, as server-sent events",
+              .gives = "EventStream",
+              .media_type = "text/event-stream"},
+             samples},
 };
 
 /// For browsers: no part of the API that /openapi.json describes.
 constexpr std::array page_endpoints{
     Endpoint{"GET", "/", get_dashboard, {}},
     Endpoint{"GET", "/dashboard/:id", get_dashboard, {}},
-};
-
-/// In the contract and not built yet: whoever builds one moves it to the table above.
-constexpr std::array endpoints_to_come{
-    Endpoint{"GET", "/api/v1/events", not_built, {}},
-    Endpoint{"GET", "/metrics", not_built, {}},
 };
 
 /// The part before the next "/", which is taken off `rest` together with it.
@@ -265,7 +272,6 @@ std::variant<RouteMatch, ApiResponse> find_endpoint(std::string_view method,
     };
     look_in(endpoints);
     if (match.endpoint == nullptr) look_in(page_endpoints);
-    if (match.endpoint == nullptr) look_in(endpoints_to_come);
 
     if (match.endpoint != nullptr) {
         if (decode(match.parameters.v_host) && decode(match.parameters.id)) return match;
@@ -290,6 +296,8 @@ bool allows(QueryUse use, const Query& query) {
         switch (use) {
             case QueryUse::none:
                 return false;
+            case QueryUse::samples:
+                return name == "requests" && value == "sampled";
             case QueryUse::dry_run:
                 return name == "dryRun" && (value == "true" || value == "false");
             case QueryUse::paging:

@@ -16,7 +16,7 @@ namespace penstock::control {
 
 /// Query parameters that an endpoint takes; any other is refused, since a misspelt dryRun would
 /// write.
-enum class QueryUse : std::uint8_t { none, paging, dry_run };
+enum class QueryUse : std::uint8_t { none, paging, dry_run, samples };
 
 /// Of a request's body, in bytes, unless an endpoint takes more.
 inline constexpr std::size_t usual_most_body = 1024 * 1024;
@@ -27,7 +27,8 @@ struct Description {
     std::string_view summary;
     std::string_view takes = {};  // schemas of openapi.cpp; empty: no body
     std::string_view gives = {};
-    std::array<unsigned, 2> statuses{200};  // of success; 0: there is one only
+    std::array<unsigned, 2> statuses{200};             // of success; 0: there is one only
+    std::string_view media_type = "application/json";  // of what it gives
 };
 
 struct Endpoint {

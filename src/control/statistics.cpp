@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace penstock::control {
@@ -68,8 +69,11 @@ ProcessFacts process_facts() noexcept {
     if (std::FILE* const statm = std::fopen("/proc/self/statm", "re")) {
         unsigned long size = 0;
         unsigned long resident = 0;
-        if (std::fscanf(statm, "%lu %lu", &size, &resident) == 2)
-            facts.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        if (std::fscanf(statm, "%lu %lu", &size, &resident) == 2) {
+            const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+            facts.resident_bytes = resident * page;
+            facts.virtual_bytes = size * page;
+        }
         std::fclose(statm);
     }
     rusage usage{};
@@ -79,6 +83,12 @@ ProcessFacts process_facts() noexcept {
         };
         facts.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     }
+    // Since Linux 6.2 the number of entries, which reading them all would block us for.
+    struct stat open {};
+    if (::stat("/proc/self/fd", &open) == 0)
+        facts.open_fds = static_cast<std::uint64_t>(open.st_size);
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) facts.most_fds = files.rlim_cur;
     return facts;
 }
 

@@ -52,7 +52,10 @@ class Statistics {
 /// What the system says of this process.
 struct ProcessFacts {
     std::uint64_t resident_bytes = 0;  // 0: unknown
-    double cpu_seconds = 0;            // of all threads, user and system
+    std::uint64_t virtual_bytes = 0;
+    double cpu_seconds = 0;      // of all threads, user and system
+    std::uint64_t open_fds = 0;  // 0: unknown
+    std::uint64_t most_fds = 0;
 };
 ProcessFacts process_facts() noexcept;
 

@@ -26,6 +26,8 @@ std::string_view reason_phrase(Status status) noexcept {
             return "Not Found";
         case Status::method_not_allowed:
             return "Method Not Allowed";
+        case Status::not_acceptable:
+            return "Not Acceptable";
         case Status::request_timeout:
             return "Request Timeout";
         case Status::conflict:

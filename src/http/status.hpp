@@ -18,6 +18,7 @@ enum class Status : std::uint16_t {
     forbidden = 403,
     not_found = 404,
     method_not_allowed = 405,
+    not_acceptable = 406,
     request_timeout = 408,
     conflict = 409,
     precondition_failed = 412,

@@ -33,7 +33,10 @@ Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits
       publisher_(publisher),
       tracker_(options_.index, publisher.totals()),
       tracking_(request_events_.subscribe<snapshot::RequestRecord>(
-          [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })) {}
+          [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })),
+      sampler_(options_.index, publisher.totals()),
+      sampling_(request_events_.subscribe<snapshot::RequestRecord>(
+          [this](const snapshot::RequestRecord& record) { sampler_.ended(record); })) {}
 
 Worker::~Worker() {
     PENSTOCK_ASSERT(!thread_.joinable());

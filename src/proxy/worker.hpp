@@ -28,6 +28,7 @@
 #include "proxy/hook_calls.hpp"
 #include "proxy/password_checks.hpp"
 #include "proxy/request_events.hpp"
+#include "proxy/request_sampler.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/tracker.hpp"
 #include "proxy/upstream_pool.hpp"
@@ -154,6 +155,8 @@ class Worker final : net::tls::CertificateSource {
     RequestEvents request_events_;
     Tracker tracker_;
     Subscription tracking_;  // of tracker_ to request_events_
+    RequestSampler sampler_;
+    Subscription sampling_;  // of sampler_
     Random random_;
     HttpDate date_;
     QuietTimer quiet_timer_{*this};

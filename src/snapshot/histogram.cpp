@@ -117,30 +117,11 @@ void LatencyWindow::collect(const HistogramPool& pool, std::uint32_t period, Pha
         const auto& root = slot.roots[static_cast<unsigned>(phase) / phases_a_root];
         if (root.load(std::memory_order_relaxed) == HistogramPool::none) continue;
         Histogram part;
-        if (read_slot(pool, slot, of, phase, part)) into.merge(part);
+        const auto add = [&part](Bucket bucket, std::uint32_t count) {
+            part.add(bucket.octave, bucket.place, count);
+        };
+        if (visit_slot(pool, slot, of, phase, add)) into.merge(part);
     }
-}
-
-/// False where the slot or its chunks were recycled meanwhile: then its period is out of the
-/// window.
-bool LatencyWindow::read_slot(const HistogramPool& pool, const Slot& slot, std::uint32_t period,
-                              Phase phase, Histogram& into) const noexcept {
-    const auto number = static_cast<unsigned>(phase);
-    const std::uint32_t root = slot.roots[number / phases_a_root].load(std::memory_order_acquire);
-    if (root == HistogramPool::none) return false;
-    for (unsigned octave = 0; octave < octaves; ++octave) {
-        const std::uint32_t chunk = pool.at(root)[number % phases_a_root * octaves + octave].load(
-            std::memory_order_acquire);
-        if (chunk == HistogramPool::none) continue;
-        // A number that stands in a recycled root may be any counter's value.
-        if (!pool.still_has(period)) return false;
-        const auto& counters = pool.at(chunk);
-        for (unsigned place = 0; place < octave_buckets; ++place) {
-            const std::uint32_t count = counters[place].load(std::memory_order_acquire);
-            if (count > 0) into.add(octave, place, count);
-        }
-    }
-    return slot.period.load(std::memory_order_relaxed) == period && pool.still_has(period);
 }
 
 // --- the sum ---

@@ -160,6 +160,16 @@ class LatencyWindow {
     void collect(const HistogramPool& pool, std::uint32_t period, Phase phase,
                  Histogram& into) const noexcept;
 
+    /// Any thread: visit(bucket, count) for what was counted of one phase in one period. False
+    /// where there is nothing, or where it was recycled meanwhile: then what was visited is void.
+    template <class Visit>
+    bool visit_period(const HistogramPool& pool, std::uint32_t period, Phase phase,
+                      Visit&& visit) const {
+        const Slot& slot = slots_[period % window_periods];
+        if (slot.period.load(std::memory_order_acquire) != period) return false;
+        return visit_slot(pool, slot, period, phase, visit);
+    }
+
   private:
     /// A period's root chunk has the counters' chunks of two phases, by octave.
     static constexpr unsigned phases_a_root = octave_buckets / octaves;
@@ -168,10 +178,34 @@ class LatencyWindow {
         std::array<std::atomic<std::uint32_t>, phases / phases_a_root> roots{};
     };
 
-    bool read_slot(const HistogramPool& pool, const Slot& slot, std::uint32_t period, Phase phase,
-                   Histogram& into) const noexcept;
+    template <class Visit>
+    static bool visit_slot(const HistogramPool& pool, const Slot& slot, std::uint32_t period,
+                           Phase phase, Visit&& visit);
 
     std::array<Slot, window_periods> slots_;
 };
+
+/// False where the slot or its chunks were recycled meanwhile: then its period is out of the
+/// window.
+template <class Visit>
+bool LatencyWindow::visit_slot(const HistogramPool& pool, const Slot& slot, std::uint32_t period,
+                               Phase phase, Visit&& visit) {
+    const auto number = static_cast<unsigned>(phase);
+    const std::uint32_t root = slot.roots[number / phases_a_root].load(std::memory_order_acquire);
+    if (root == HistogramPool::none) return false;
+    for (std::uint8_t octave = 0; octave < octaves; ++octave) {
+        const std::uint32_t chunk = pool.at(root)[number % phases_a_root * octaves + octave].load(
+            std::memory_order_acquire);
+        if (chunk == HistogramPool::none) continue;
+        // A number that stands in a recycled root may be any counter's value.
+        if (!pool.still_has(period)) return false;
+        const auto& counters = pool.at(chunk);
+        for (std::uint8_t place = 0; place < octave_buckets; ++place) {
+            const std::uint32_t count = counters[place].load(std::memory_order_acquire);
+            if (count > 0) visit(Bucket{octave, place}, count);
+        }
+    }
+    return slot.period.load(std::memory_order_relaxed) == period && pool.still_has(period);
+}
 
 }  // namespace penstock::snapshot

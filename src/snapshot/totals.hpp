@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "snapshot/histogram.hpp"
+#include "snapshot/sample_ring.hpp"
 #include "snapshot/series.hpp"
 
 namespace penstock::snapshot {
@@ -20,6 +21,7 @@ struct alignas(64) WorkerTotals {
     std::atomic<std::uint64_t> connections_opened{0};
     std::atomic<std::uint64_t> connections_closed{0};
     HistogramPool pool;
+    SampleRing samples;
 };
 
 struct Totals {
@@ -28,6 +30,7 @@ struct Totals {
     SeriesSet everything;  // of requests that matched a route
     std::vector<WorkerTotals> by_worker;
     const TimePoint started = Clock::now();
+    std::atomic<bool> samples_wanted{false};  // the control thread's: somebody looks on
 };
 
 }  // namespace penstock::snapshot

@@ -57,7 +57,7 @@ class Guarded : public ApiFixture {
         return guarded.handle(request(method, target, token, body));
     }
 
-    Api guarded{configuration, AccessRules(),
+    Api guarded{configuration, feed, metrics, AccessRules(),
                 tokens_of("writer-0123456789 deploy\nreader-0123456789 read-only dashboard\n")};
     std::vector<std::string> lines;
 };

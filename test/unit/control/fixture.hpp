@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,8 +10,11 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "control/api.hpp"
+#include "control/event_feed.hpp"
+#include "control/metrics/metrics.hpp"
 #include "control/store/memory.hpp"
 #include "control/stored_rows.hpp"
+#include "io/ring.hpp"
 #include "model/json_document.hpp"
 
 namespace penstock::control {
@@ -90,7 +94,10 @@ class ApiFixture {
     std::vector<std::string> looked_up;
     Names names{timers, [this](const std::string& name) { looked_up.push_back(name); }};
     Configuration configuration{store, publisher, events, names};
-    Api api{configuration, AccessRules({"admin.example"})};
+    std::unique_ptr<io::Ring> ring = io::Ring::create(io::Engine::epoll).value();
+    EventFeed feed{*ring, events, publisher};
+    Metrics metrics{*ring, configuration, events, {"1.2.3", "abc", "epoll"}};
+    Api api{configuration, feed, metrics, AccessRules({"admin.example"})};
 
     static ApiRequest request_of(std::string_view method, std::string_view target,
                                  std::string_view body) {

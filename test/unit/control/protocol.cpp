@@ -30,12 +30,6 @@ TEST_CASE_METHOD(ApiFixture, "a method that is not possible is 405 with those th
     CHECK(status(ask("OPTIONS", "/healthz")) == 405);
 }
 
-TEST_CASE_METHOD(ApiFixture, "what the contract has and this build has not is 501", "[control]") {
-    CHECK(status(ask("GET", "/api/v1/events")) == 501);
-    CHECK(status(ask("GET", "/metrics")) == 501);
-    CHECK(status(ask("PUT", "/metrics")) == 405);
-}
-
 TEST_CASE_METHOD(ApiFixture, "a body is JSON by its type, or has none", "[control]") {
     const auto with_type = [&](std::string_view method, std::string_view target, const char* type) {
         return ask_with(method, target, simple_route, [type](ApiRequest& request) {
