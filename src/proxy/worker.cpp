@@ -231,7 +231,7 @@ io::Task<void> Worker::accept_from(io::Listener& listener, bool is_tls) {
         const int fd = co_await listener.accept(mode);
         if (fd == -ECANCELED) break;
         if (fd < 0) {
-            out_of_resources(-fd);
+            if (listener.has_waiting()) out_of_resources(-fd);
             co_await ring_->sleep(resource_rest);
             continue;
         }
