@@ -73,6 +73,7 @@ void ControlThread::serve() {
         starting_workers_ = false;
         for (const auto& [name, answer] : std::exchange(early_answers_, {}))
             take_answer(name, answer);
+        memory_watch_->start();
         if (api_server_ != nullptr) api_server_->start();
         if (api_ != nullptr) api_->set_ready(true);
     });
@@ -194,11 +195,22 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     start_probing();
     start_fetching_keys();
     publisher_.on_progress([this] { ring_->mailbox().post([this] { epochs_->workers_moved(); }); });
+    set_up_memory_watch(options);
     if (options.admin_listener >= 0) {
         if (auto api = set_up_api(options); !api) return api;
     }
     starting_workers_ = true;
     return {};
+}
+
+void ControlThread::set_up_memory_watch(const ControlOptions& options) {
+    const control::MemoryBound bound = control::memory_bound(options.max_memory);
+    memory_use_ = std::make_unique<control::MemoryUse>(bound);
+    memory_watch_ = std::make_unique<control::MemoryWatch>(
+        *ring_, bound.bytes, publisher_.totals(), [this] { return memory_use_->read(); },
+        [this] {
+            if (relieve_) relieve_();
+        });
 }
 
 Result<void> ControlThread::set_up_api(const ControlOptions& options) {
@@ -316,6 +328,7 @@ void ControlThread::run() {
             io::spawn(reclaim_now_and_then());
     }
     ring_->timers().disarm(renewal_);
+    memory_watch_.reset();
     api_server_.reset();
     configuration_->on_route_published({});
     prober_.reset();

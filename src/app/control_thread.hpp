@@ -28,6 +28,8 @@
 #include "control/health_prober.hpp"
 #include "control/key_fetcher.hpp"
 #include "control/metrics/metrics.hpp"
+#include "control/memory_use.hpp"
+#include "control/memory_watch.hpp"
 #include "control/names.hpp"
 #include "control/node_state.hpp"
 #include "control/store/store.hpp"
@@ -50,7 +52,8 @@ struct ControlOptions {
     control::RequestUpgrade upgrade;      // empty: it cannot be asked for
     std::optional<std::string> config_file;
     bool config_always = false;
-    std::vector<net::Address> resolvers;  // none: those of resolv.conf
+    std::vector<net::Address> resolvers;      // none: those of resolv.conf
+    std::optional<std::uint64_t> max_memory;  // empty: what there is; 0: no bound
 };
 
 class ControlThread {
@@ -81,6 +84,9 @@ class ControlThread {
     /// What the store keeps for this process; to be read between start() and serve().
     const control::NodeState& node() const noexcept { return node_; }
 
+    /// Called on the control thread, once a second while memory runs short. Before serve().
+    void on_memory_short(std::function<void()> relieve) { relieve_ = std::move(relieve); }
+
     /// For workers: reports of what has become of backends, from any thread after start().
     snapshot::TellControl listener();
 
@@ -105,6 +111,7 @@ class ControlThread {
 
     Result<void> set_up(const ControlOptions& options);
     void set_up_names(const ControlOptions& options);
+    void set_up_memory_watch(const ControlOptions& options);
     Result<void> set_up_store(const ControlOptions& options);
     Result<void> set_up_api(const ControlOptions& options);
     Result<void> load(const ControlOptions& options);
@@ -147,6 +154,9 @@ class ControlThread {
     /// The vHosts of routes whose backends have died or come back in this turn: one publication
     /// each.
     std::set<std::string> changed_;
+    std::unique_ptr<control::MemoryUse> memory_use_;
+    std::unique_ptr<control::MemoryWatch> memory_watch_;
+    std::function<void()> relieve_;
     std::thread thread_;
     /// Answers to lookups that came while workers were being started: nothing is published then.
     std::vector<std::pair<std::string, net::NameAnswer>> early_answers_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr unsigned most_workers = 1'024;
 constexpr std::size_t longest_node_name = 64;
+constexpr std::uint64_t least_memory = 32 * 1024 * 1024;
 
 Failure<Error> wrong(std::string why) {
     return Failure{Error{std::move(why)}};
@@ -103,6 +104,14 @@ Result<EngineChoice> parse_engine(std::string_view text) {
     if (text == "uring") return EngineChoice::uring;
     if (text == "epoll") return EngineChoice::epoll;
     return wrong("auto, uring or epoll is wanted");
+}
+
+Result<std::optional<std::uint64_t>> parse_memory(std::string_view text) {
+    if (text == "auto") return std::optional<std::uint64_t>();
+    if (text == "off") return std::optional<std::uint64_t>(0);
+    const auto bytes = model::parse_size(std::string(text));
+    if (bytes && *bytes >= least_memory) return std::optional<std::uint64_t>(*bytes);
+    return wrong("auto, off, or a size of 32m or more is wanted");
 }
 
 Result<SandboxChoice> parse_sandbox(std::string_view text) {

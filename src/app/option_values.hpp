@@ -25,6 +25,8 @@ Result<net::Network> parse_network(std::string_view text);
 Result<std::string> parse_node_name(std::string_view text);
 Result<unsigned> parse_workers(std::string_view text);
 Result<Pinning> parse_pinning(std::string_view text);
+/// Bytes; 0: no bound; empty: what there is.
+Result<std::optional<std::uint64_t>> parse_memory(std::string_view text);
 Result<EngineChoice> parse_engine(std::string_view text);
 Result<SandboxChoice> parse_sandbox(std::string_view text);
 Result<LogLevel> parse_log_level(std::string_view text);

@@ -182,6 +182,15 @@ void describe_limits(CommandLine& line, Options& options) {
                                  1);
         },
         "from RLIMIT_NOFILE");
+    line.one(
+        group, "--max-memory", "SIZE", "Past nine tenths of it requests are turned away (503); off",
+        [&](const std::string& text) -> Result<void> {
+            const auto bytes = parse_memory(text);
+            if (!bytes) return bad_value("--max-memory", text, bytes.error().message);
+            options.max_memory = *bytes;
+            return {};
+        },
+        "auto: the control group's, or the machine's");
     number("--max-per-address", "Client connections of one address, 0: no limit", "0", UINT32_MAX,
            settings.max_per_address);
     size("--min-rate", "A body slower than this a second, after 30s, is cut (408); 0: off", "500",

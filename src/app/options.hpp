@@ -60,6 +60,7 @@ struct Options {
     std::vector<net::Address> resolvers;  // none: those of resolv.conf
     proxy::Settings proxy;                // an empty node_name: made of the id that the store keeps
     std::optional<std::uint64_t> max_connections;  // empty: from RLIMIT_NOFILE
+    std::optional<std::uint64_t> max_memory;       // empty: what there is; 0: no bound
     std::chrono::milliseconds drain_timeout{30'000};
     std::chrono::milliseconds upgrade_timeout{60'000};
     std::chrono::milliseconds watchdog{2'000};  // zero: none

@@ -88,7 +88,8 @@ Result<void> Proxy::start(Surroundings surroundings) {
         .upgrade = std::move(surroundings.upgrade),
         .config_file = options_.config_file,
         .config_always = options_.config_always,
-        .resolvers = options_.resolvers};
+        .resolvers = options_.resolvers,
+        .max_memory = options_.max_memory};
     if (auto started = control_.start(control); !started) return started;
     running_ = true;
     if (options_.proxy.node_name.empty())
@@ -149,6 +150,9 @@ Result<void> Proxy::start_workers(io::Engine engine,
     // Called on the control thread, which takes nothing that could retire a backend before serve().
     publisher_.on_backend_gone([this](snapshot::BackendName backend) {
         for (auto& worker : workers_) worker->retire_backend(backend);
+    });
+    control_.on_memory_short([this] {
+        for (auto& worker : workers_) worker->relieve();
     });
     auth_threads_ = std::make_unique<proxy::AuthThreads>(options_.auth_threads);
     const net::tls::TicketSeed& tickets = control_.node().tickets;

@@ -35,6 +35,8 @@ constexpr Duration idle_time = std::chrono::seconds(60);
 constexpr Duration stall_time = std::chrono::seconds(10);
 /// A body may take this long in all: a client that trickles cannot hold its memory for good.
 constexpr Duration body_time = std::chrono::seconds(60);
+/// Without descriptors, a client is left so much time to ask.
+constexpr Duration grace_time = std::chrono::seconds(1);
 constexpr Duration full_rest = std::chrono::milliseconds(20);
 constexpr Duration linger_time = std::chrono::seconds(1);
 constexpr std::size_t most_lingering = 4 * 1024 * 1024;  // bytes that are read to no purpose
@@ -145,7 +147,7 @@ class ApiServer::AtWork {
     ~AtWork() {
         connection_.is_executed = false;
         connection_.unlink();
-        server_.waiting_.push_back(connection_);
+        server_.wait_for(connection_);
     }
 
   private:
@@ -213,9 +215,10 @@ io::Task<void> ApiServer::accept_all() {
     accepting_ = false;
 }
 
-/// Whoever waits longest for its client lets go of a descriptor: the next one has more use for it.
+/// Whoever has waited for long lets go of a descriptor, where somebody has more use for it.
 void ApiServer::out_of_resources(int error) {
-    make_room();
+    if (!listener_.has_waiting()) return;
+    if (!waiting_.empty() && ring_.now() - waiting_.front().since >= grace_time) make_room();
     if (complaints_.allows(ring_.now())) {
         log(LogLevel::error, "cannot accept connections to the API",
             {{"error", std::strerror(error)}});
@@ -234,7 +237,7 @@ bool ApiServer::make_room() {
 io::Task<void> ApiServer::serve(int fd) {
     Connection connection(ring_.adopt(fd));
     connection.peer = peer_of(fd);
-    waiting_.push_back(connection);
+    wait_for(connection);
     ++open_;
     bool speaks = true;
     if (tls_ != nullptr) speaks = co_await secure(connection);
@@ -242,6 +245,12 @@ io::Task<void> ApiServer::serve(int fd) {
     connection.unlink();
     connection.stream.close();
     --open_;
+}
+
+/// For its client: it may be closed to make room.
+void ApiServer::wait_for(Connection& connection) {
+    connection.since = ring_.now();
+    waiting_.push_back(connection);
 }
 
 /// False where no TLS came about.

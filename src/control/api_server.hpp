@@ -59,6 +59,7 @@ class ApiServer {
         net::Stream stream;
         std::string peer;          // who is at its other end
         std::uint64_t trust = 0;   // AdminTls::trust() at its handshake
+        TimePoint since{};         // it is in its list
         bool is_executed = false;  // its request may take effect, or has
     };
     class AtWork;
@@ -71,6 +72,7 @@ class ApiServer {
 
     io::Task<void> accept_all();
     bool make_room();
+    void wait_for(Connection& connection);
     void out_of_resources(int error);
     io::Task<void> serve(int fd);
     io::Task<bool> secure(Connection& connection);

@@ -46,6 +46,12 @@ std::uint64_t Statistics::unrouted() const noexcept {
     return total;
 }
 
+std::uint64_t Statistics::shed() const noexcept {
+    std::uint64_t total = 0;
+    for (const auto& own : totals_.by_worker) total += own.shed.load(std::memory_order_relaxed);
+    return total;
+}
+
 Connections Statistics::connections() const noexcept {
     Connections connections;
     for (const auto& own : totals_.by_worker) {

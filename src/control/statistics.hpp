@@ -38,6 +38,9 @@ class Statistics {
 
     const snapshot::SeriesSet& everything() const noexcept { return totals_.everything; }
     std::uint64_t unrouted() const noexcept;
+    /// Requests turned away for want of memory; how often that has begun; whether it is so now.
+    std::uint64_t shed() const noexcept;
+    const snapshot::Shedding& shedding() const noexcept { return totals_.shedding; }
     Connections connections() const noexcept;
     Duration uptime() const noexcept { return now_ - totals_.started; }
     std::size_t workers() const noexcept { return totals_.by_worker.size(); }

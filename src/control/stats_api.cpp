@@ -311,6 +311,12 @@ ApiResponse get_stats(const Call& call) {
             connections.number("active", counted.active);
         }
         {
+            Object shedding(object.key("shedding"));
+            shedding.truth("now", statistics.shedding().is_on());
+            shedding.number("episodes", statistics.shedding().episodes());
+            shedding.number("requests", statistics.shed());
+        }
+        {
             const ProcessFacts facts = process_facts();
             Object process(object.key("process"));
             process.number("workers", statistics.workers());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +43,11 @@ int Listener::AcceptAwaiter::await_resume() noexcept {
 void Listener::deliver(int fd_or_error) noexcept {
     accepted_.push_back(fd_or_error);
     if (acceptor_) ring_.schedule(std::exchange(acceptor_, {}));
+}
+
+bool Listener::has_waiting() const noexcept {
+    pollfd polled{.fd = fd_, .events = POLLIN, .revents = 0};
+    return ::poll(&polled, 1, 0) > 0;
 }
 
 void Listener::pause() noexcept {

@@ -42,6 +42,10 @@ class Listener {
     };
     AcceptAwaiter accept(AcceptMode mode = AcceptMode::batch) noexcept { return {*this, mode}; }
 
+    /// Whether a connection waits in the kernel's queue. Where the process has run out, io_uring
+    /// says so before anybody connects.
+    bool has_waiting() const noexcept;
+
     /// Leaves further connections in the kernel's queue until the next accept().
     void pause() noexcept;
 

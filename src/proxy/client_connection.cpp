@@ -174,6 +174,14 @@ void ClientConnection::last_call() noexcept {
     if (awaits_last_call_) stream_.interrupt(ECANCELED);
 }
 
+void ClientConnection::end_if_idle() noexcept {
+    if (session_ != nullptr) {
+        if (session_->is_idle()) session_->drain();
+    } else if (exchange_ == nullptr && !unread_) {
+        stream_.interrupt(ECANCELED);
+    }
+}
+
 void ClientConnection::abort(int error) noexcept {
     if (session_ != nullptr) session_->abort(error);
     if (exchange_ != nullptr) exchange_->abort(error);

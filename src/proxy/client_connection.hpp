@@ -37,6 +37,8 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
     /// Ends now where it has waited for a request since before the drain: whoever had sent one has
     /// been heard.
     void last_call() noexcept;
+    /// Ends now, unless a request is under way.
+    void end_if_idle() noexcept;
     /// Ends now, whatever it does.
     void abort(int error) noexcept;
 

@@ -89,7 +89,10 @@ bool Exchange::accept_request() {
     }
     worker_.snapshots().hold(*route_);
     worker_.tracker().received(*route_, worker_.ring().now());
-    if (is_misdirected()) {
+    if (worker_.sheds()) {
+        worker_.tracker().shed();
+        fail(response_to_shedding());
+    } else if (is_misdirected()) {
         fail(refusal(Status::misdirected_request,
                      "this connection's certificate is not for this host"));
     } else if (wants_https()) {
@@ -380,7 +383,7 @@ AfterExchange Exchange::conclude() noexcept {
 bool Exchange::may_keep_client() const noexcept {
     const bool body_readable = client_.body_ended() || failure_.has_value();
     return request_readable_ && request_.keep_alive && body_readable && !worker_.draining() &&
-           abort_error_ == 0;
+           !worker_.sheds() && abort_error_ == 0;
 }
 
 /// To be answered, where there is still a client.

@@ -79,6 +79,11 @@ OwnResponse response_to_route_timeout() noexcept {
     return refusal(Status::gateway_timeout, "the request took longer than the route allows");
 }
 
+OwnResponse response_to_shedding() noexcept {
+    return {Status::service_unavailable, "proxy_internal_error", "the proxy is short of memory",
+            "Retry-After: 5\r\n", "short of memory"};
+}
+
 OwnResponse refusal(Status status, std::string_view reason) noexcept {
     return response_to_refusal({status, reason});
 }

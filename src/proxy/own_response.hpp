@@ -41,6 +41,9 @@ OwnResponse response_to_tls_failure(const TlsFailure& failure) noexcept;
 /// For a request that could not be taken.
 OwnResponse response_to_refusal(const http::Refusal& refusal) noexcept;
 
+/// For a request that comes while memory runs short.
+OwnResponse response_to_shedding() noexcept;
+
 /// For a request that took longer than its route's `timeout`.
 OwnResponse response_to_route_timeout() noexcept;
 

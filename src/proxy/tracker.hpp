@@ -60,6 +60,7 @@ class Tracker {
     void attempt_ended(const snapshot::Upstream& upstream,
                        const snapshot::AttemptRecord& record) noexcept;
 
+    void shed() noexcept { increment(own_.shed); }
     void connection_opened() noexcept { increment(own_.connections_opened); }
     void connection_closed() noexcept { increment(own_.connections_closed); }
 

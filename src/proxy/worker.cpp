@@ -31,6 +31,7 @@ Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits
       settings_(settings),
       limits_(limits),
       publisher_(publisher),
+      shedding_(publisher.totals().shedding),
       tracker_(options_.index, publisher.totals()),
       tracking_(request_events_.subscribe<snapshot::RequestRecord>(
           [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })),
@@ -70,6 +71,15 @@ void Worker::post(std::function<void()> action) {
 
 void Worker::retire_backend(snapshot::BackendName backend) {
     post([this, backend] { upstream_pools_->retire(backend.id, backend.generation); });
+}
+
+void Worker::relieve() {
+    post([this] {
+        upstream_pools_->close_idle();
+        // What ends leaves the list only when its coroutine runs: it is safe to walk.
+        connections_.for_each([](ClientConnection& connection) { connection.end_if_idle(); });
+        ring_->trim();
+    });
 }
 
 void Worker::accept() {
@@ -224,11 +234,11 @@ io::Task<void> Worker::accept_from(io::Listener& listener, bool is_tls) {
         const int fd = co_await listener.accept(mode);
         if (fd == -ECANCELED) break;
         if (fd < 0) {
-            out_of_resources(-fd);
+            if (listener.has_waiting()) out_of_resources(-fd);
             co_await ring_->sleep(resource_rest);
             continue;
         }
-        while (!draining_ && !limits_.enter()) {
+        while (!draining_ && (sheds() || !limits_.enter())) {
             listener.pause();
             co_await ring_->sleep(full_rest);
         }

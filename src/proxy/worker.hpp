@@ -73,6 +73,8 @@ class Worker final : net::tls::CertificateSource {
     void post(std::function<void()> action);
     /// The backend is gone from every published route: its kept connections are closed.
     void retire_backend(snapshot::BackendName backend);
+    /// Memory runs short: connections that nobody uses are closed, and what is free is given back.
+    void relieve();
     /// Begins to accept: once, after start().
     void accept();
     /// Stops accepting, ends connections as they become idle, and the thread after the last. Of the
@@ -101,6 +103,8 @@ class Worker final : net::tls::CertificateSource {
     Random& random() noexcept { return random_; }
     std::string_view date() noexcept { return date_.at(ring_->now()); }
     bool draining() const noexcept { return draining_; }
+    /// Memory runs short: nothing new is taken.
+    bool sheds() const noexcept { return shedding_.is_on(); }
     unsigned index() const noexcept { return options_.index; }
     const snapshot::TellControl& tell_control() const noexcept { return options_.tell_control; }
     /// An exchange begins: memory is in use again.
@@ -141,6 +145,7 @@ class Worker final : net::tls::CertificateSource {
     const Settings& settings_;
     ConnectionLimits& limits_;
     snapshot::Publisher& publisher_;
+    const snapshot::Shedding& shedding_;
 
     std::unique_ptr<io::Ring> ring_;
     snapshot::Reader* snapshots_ = nullptr;

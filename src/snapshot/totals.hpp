@@ -12,12 +12,14 @@
 #include "snapshot/histogram.hpp"
 #include "snapshot/sample_ring.hpp"
 #include "snapshot/series.hpp"
+#include "snapshot/shedding.hpp"
 
 namespace penstock::snapshot {
 
 /// Of one worker; on cache lines of its own.
 struct alignas(64) WorkerTotals {
     std::atomic<std::uint64_t> unrouted{0};
+    std::atomic<std::uint64_t> shed{0};  // requests turned away for want of memory
     std::atomic<std::uint64_t> connections_opened{0};
     std::atomic<std::uint64_t> connections_closed{0};
     HistogramPool pool;
@@ -29,6 +31,7 @@ struct Totals {
 
     SeriesSet everything;  // of requests that matched a route
     std::vector<WorkerTotals> by_worker;
+    Shedding shedding;
     const TimePoint started = Clock::now();
     std::atomic<bool> samples_wanted{false};  // the control thread's: somebody looks on
 };

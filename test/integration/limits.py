@@ -122,9 +122,13 @@ def max_per_address_of_streams(t):
     inside = h2.connect(t, proxy)
     for stream in [inside.request(origin.host) for _ in range(10)]:
         equal(stream.response().status, 200, "status of a stream")
-    with socket.create_connection(proxy.address, timeout=10 * PATIENCE) as second:
-        second.sendall(request(origin.host))
-        equal(second.recv(100), b"", "what the second connection hears")
+    second = t.client(proxy)
+    second.try_send(request(origin.host, "/second"))
+    try:
+        equal(second.read_to_end(), b"", "what the second connection hears")
+    except Cut:
+        pass
+    equal(b"/second" in origin.targets, False, "its request is at the origin")
     equal(inside.fetch(origin.host).status, 200, "status of those inside")
 
 
@@ -190,11 +194,10 @@ def descriptors_taken_away(t):
     at_most(len(complaints), time.monotonic() - began + 2, "complaints")
 
 
-@case("without descriptors the API waits, says so, and answers again; no backend dies for want of a probe",
-      alone=True, deadline=60)
+@case("without descriptors the API waits, says so, and answers again", alone=True, deadline=60)
 def descriptors_of_the_control_thread(t):
     proxy = t.start(workers=1)
-    origin = t.origin(proxy=proxy, healthCheck={"path": "/health", "interval": "100ms", "timeout": "1s"})
+    origin = t.origin(proxy=proxy)
     equal(t.client(proxy).fetch(origin.host).status, 200, "status before")
     room_for_files(proxy, 0)
     waiting = socket.create_connection(("127.0.0.1", proxy.admin_port), timeout=10 * PATIENCE)
@@ -299,3 +302,60 @@ def burst(t):
         answered += sock.recv(20).startswith(b"HTTP/1.1 200")
         sock.close()
     at_least(answered, 500, "answers")
+
+
+def hold_memory(t, proxy, host, count):
+    """Clients that ask for much and read nothing: what the proxy has read for them, it holds."""
+    held = []
+    for _ in range(count):
+        client = t.client(proxy, receive_buffer=4096)
+        client.send(request(host, "/much"))
+        held.append(client)
+    return held
+
+
+@case("short of memory it turns requests away, closes what idles, says so, and recovers", alone=True, deadline=120)
+def shedding(t):
+    t.skip_if_sanitized()
+    proxy = t.start("--max-memory", "40m", "--body-timeout", "60s", workers=1)
+    much = b"x" * (8 * 1024 * 1024)
+
+    def serve(backend):
+        while head := backend.read_request_head():
+            backend.read_request_body(head)
+            backend.try_send(response("200 OK", much if head.target == b"/much" else b"ok"))
+    origin = t.origin(serve, proxy=proxy)
+    stats = lambda: proxy.api("GET", "/api/v1/stats").json  # noqa: E731
+    idle = [t.client(proxy) for _ in range(20)]
+    for client in idle:
+        equal(client.fetch(origin.host).status, 200, "status before")
+    equal(stats()["shedding"], {"now": False, "episodes": 0, "requests": 0}, "shedding before")
+    busy = h2.connect(t, proxy)
+    slow = busy.request(origin.host, "/slow", "content-length: 3", method="POST", end=False)
+    began = time.monotonic()
+    held = []
+    while not stats()["shedding"]["now"]:
+        expect(len(held) < 1000, f"{len(held)} clients hold {proxy.rss_bytes()} bytes, and nothing is shed")
+        held += hold_memory(t, proxy, origin.host, 10)
+    refused = busy.fetch(origin.host)
+    equal(refused.status, 503, "status of a request meanwhile")
+    contains(refused.fields.need("proxy-status"), b"short of memory", "Proxy-Status")
+    equal(refused.fields.need("retry-after"), b"5", "Retry-After")
+    for client in idle:
+        client.must_close("an idle connection")
+    slow.send(b"abc", end=True)
+    equal(slow.response().status, 200, "status of what was under way")
+    waiting = t.client(proxy)
+    waiting.send(request(origin.host, "/waited"))
+    expect(waiting.quiet_for(0.3), "a new connection waits")
+    expect(proxy.alive(), "it lives")
+    for client in held:
+        client.reset()
+    t.eventually(lambda: not stats()["shedding"]["now"], "shedding ends", 30 * PATIENCE)
+    equal(waiting.read_response().status, 200, "status of the one that waited")
+    equal(t.client(proxy).fetch(origin.host).status, 200, "status afterwards")
+    shed = stats()["shedding"]
+    expect(shed["episodes"] >= 1 and shed["requests"] >= 1, f"counted: {shed}")
+    complaints = [line for line in proxy.stderr_lines() if "memory runs short" in line]
+    expect(complaints, "the log speaks of it")
+    at_most(len(complaints), time.monotonic() - began + 2, "complaints")

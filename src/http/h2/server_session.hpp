@@ -42,6 +42,8 @@ class ServerSession final : public Session {
     /// `first`: what has been received already; taken. To the connection's end, which its owner
     /// closes. `is_draining`: as if drain() were called at once.
     io::Task<void> run(io::BlockRef& first, bool is_draining = false);
+    /// No request is under way.
+    bool is_idle() const noexcept { return stream_count() == 0; }
     /// Tells the client to make no further requests, and ends after the last.
     void drain() noexcept;
     /// Ends its exchanges, and with them the connection.
