@@ -2,7 +2,7 @@
 
 import pki
 from admin import bearer, private
-from dashboard import browser
+from chromium import browser
 from harness import case, cases, contains, equal, named, never_answers
 
 TOKENS = "writer-token-0123456789 read-write deploy\nreader-token-0123456789 read-only the wall\n"

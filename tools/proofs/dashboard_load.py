@@ -20,7 +20,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'test' / 'support'))
 
 from checks import at_most, equal, expect  # noqa: E402
-from dashboard import CHROMIUM, screenshots  # noqa: E402
+from chromium import CHROMIUM, screenshots  # noqa: E402
 from npm import node  # noqa: E402
 from processes import OriginProcess  # noqa: E402
 from proxy import Proxy  # noqa: E402
