@@ -1,11 +1,13 @@
 """The proxies that are compared, each as one worker on one CPU, and the origin behind them.
 
 All add the same fields to requests (X-Forwarded-For, -Proto and -Host, X-Real-IP, X-Request-ID, Via) and Via to
-responses, keep their connections to the origin, and write no access log.
+responses, keep their connections to the origin, and write no access log, unless they are asked to: then a line of JSON
+(HAProxy: of its own form) a request, with buffers where they know any.
 """
 import dataclasses
 import http.client
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -36,7 +38,7 @@ NGINX_FRAME = '''user root; daemon off; master_process on; worker_processes 1; p
 error_log stderr crit;
 events {{ worker_connections 16384; }}
 http {{
-  access_log off; server_tokens off; tcp_nopush on; sendfile on;
+  {access_log}; server_tokens off; tcp_nopush on; sendfile on;
   keepalive_timeout 1h; keepalive_requests {forever}; lingering_close off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/unused;
   uwsgi_temp_path {folder}/unused; scgi_temp_path {folder}/unused;
@@ -45,9 +47,18 @@ http {{
 '''
 
 
-def start_nginx(name, http, folder, cpu, port):
+NGINX_LOG = '\n'.join(['log_format json escape=json', "'{" + ','.join(f'"{name}":"${variable}"' for name, variable in (
+    ('time', 'time_iso8601'), ('requestId', 'request_id'), ('connectionId', 'connection'), ('client', 'remote_addr'),
+    ('vHost', 'server_name'), ('host', 'host'), ('method', 'request_method'), ('path', 'request_uri'), ('status', 'status'),
+    ('bytesIn', 'content_length'), ('bytesOut', 'body_bytes_sent'), ('connect', 'upstream_connect_time'),
+    ('firstByte', 'upstream_header_time'), ('total', 'request_time'), ('backend', 'upstream_addr'), ('tls', 'ssl_protocol'),
+    ('protocol', 'server_protocol'))) + "}'"])
+
+
+def start_nginx(name, http, folder, cpu, port, access_log=None):
     config = folder / f'{name}.conf'
-    config.write_text(NGINX_FRAME.format(folder=folder, name=name, http=http, forever=FOREVER))
+    logged = f'{NGINX_LOG}; access_log {access_log} json buffer=64k flush=1s' if access_log else 'access_log off'
+    config.write_text(NGINX_FRAME.format(folder=folder, name=name, http=http, forever=FOREVER, access_log=logged))
     process = Process(['/usr/sbin/nginx', '-p', str(folder), '-e', 'stderr', '-c', str(config)], cpu,
                       folder / f'{name}.log')
     process.wait_for_port(port)
@@ -95,6 +106,10 @@ class Setting:
     cpu: int
     hosts: int                       # routes besides the first
     certificate: Certificate | None  # None: no TLS
+    logging: bool = False            # a line for each request
+
+    def label(self, name):
+        return f'{name}+log' if self.logging else name
 
 
 class Contestant:
@@ -104,8 +119,17 @@ class Contestant:
     speaks_http2 = True  # over TLS
     reaches_h2c = False  # backends that speak HTTP/2 without TLS
 
-    def __init__(self, label, version):
+    def __init__(self, label, version, access_log=None):
         self.label, self.version, self.port, self.tls_port = label, version, free_port(), free_port()
+        self.access_log = access_log
+
+    def forget_log(self):
+        """What it has logged so far takes no memory any more. Fails where it has logged nothing."""
+        if self.access_log is None:
+            return
+        if self.access_log.stat().st_size == 0:
+            raise Failed(f'{self.label} logs nothing')
+        os.truncate(self.access_log, 0)
 
     def is_for(self, case):
         return (self.speaks_http or not case.wants_http) and (self.speaks_http2 or not case.http2) and \
@@ -128,7 +152,9 @@ class Contestant:
 
 class Nginx(Contestant):
     def __init__(self, origin, setting):
-        super().__init__('nginx', version_of(['/usr/sbin/nginx', '-v'], r'(nginx/\S+)'))
+        label = setting.label('nginx')
+        super().__init__(label, version_of(['/usr/sbin/nginx', '-v'], r'(nginx/\S+)'),
+                         setting.folder / f'{label}.access' if setting.logging else None)
         names = ['bench.local', *(host_name(i) for i in range(setting.hosts))]
         secured = ''
         if setting.certificate:
@@ -140,7 +166,7 @@ class Nginx(Contestant):
             f'  server {{ listen 127.0.0.1:{self.port}{" backlog=4096" if i == 0 else ""}; '
             f'{secured if i == 0 else ""}server_name {name}; '
             f'location / {{ proxy_pass http://origin-{i}; }} }}' for i, name in enumerate(names))
-        self.process = start_nginx('nginx', f'''
+        self.process = start_nginx(label, f'''
   server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Real-IP $remote_addr;
@@ -149,15 +175,16 @@ class Nginx(Contestant):
   proxy_max_temp_file_size 0; proxy_buffers 8 64k; proxy_buffer_size 16k; proxy_busy_buffers_size 128k;
   http2_max_requests {FOREVER}; http2_max_concurrent_streams 128; ssl_protocols TLSv1.2 TLSv1.3;
 {upstreams}
-{servers}''', setting.folder, setting.cpu, self.port)
+{servers}''', setting.folder, setting.cpu, self.port, self.access_log)
 
 
 class Haproxy(Contestant):
     """HAProxy; with splice where asked, and as a bare TCP forwarder."""
 
     def __init__(self, origin, setting, splice=False, tcp=False):
-        label = 'haproxy' + ('-splice' if splice else '') + ('-tcp' if tcp else '')
-        super().__init__(label, version_of(['/usr/sbin/haproxy', '-v'], r'HAProxy version (\S+)'))
+        label = setting.label('haproxy' + ('-splice' if splice else '') + ('-tcp' if tcp else ''))
+        super().__init__(label, version_of(['/usr/sbin/haproxy', '-v'], r'HAProxy version (\S+)'),
+                         setting.folder / f'{label}.log' if setting.logging else None)
         self.speaks_http = self.reaches_h2c = not tcp
         folder = setting.folder
         server = f'server origin 127.0.0.1:{origin.port} pool-purge-delay 1h pool-max-conn {POOL}'
@@ -182,7 +209,10 @@ class Haproxy(Contestant):
   maxconn 4096
   tune.ssl.cachesize 0
   {'' if splice else 'nosplice'}
+  {'log stdout len 2048 format raw local0 info' if setting.logging else ''}
 defaults
+  {'log global' if setting.logging else ''}
+  {'option httplog' if setting.logging else ''}
   mode {'tcp' if tcp else 'http'}
   timeout connect 2s
   timeout client 1h
@@ -268,12 +298,16 @@ class Floor(Contestant):
 class Penstock(Contestant):
     reaches_h2c = True
 
-    def __init__(self, binary, engine, label, origin, setting):
-        super().__init__(label, f'{version_of([str(binary), "--version"], r"^(.*)")}, {engine}')
-        admin = free_port()
+    def __init__(self, binary, engine, label, origin, setting, flags=()):
+        label = setting.label(label)
+        super().__init__(label, f'{version_of([str(binary), "--version"], r"^(.*)")}, {engine}',
+                         setting.folder / f'{label}.access' if setting.logging else None)
+        admin = self.admin = free_port()
+        logged = ['--access-log', str(self.access_log)] if setting.logging else []
         secured = ['--https', f'127.0.0.1:{self.tls_port}'] if setting.certificate else []
         self.process = Process([str(binary), '--http', f'127.0.0.1:{self.port}', '--admin', f'127.0.0.1:{admin}',
-                                '--workers', '1', '--pin', str(setting.cpu), '--store', 'memory:', '--io', engine, *secured],
+                                '--workers', '1', '--pin', str(setting.cpu), '--store', 'memory:', '--io', engine, *secured,
+                                *logged, *flags],
                                setting.cpu, setting.folder / f'{label}.log')
         self.process.wait_for_port(admin)
         self.process.wait_for_port(self.port)

@@ -98,6 +98,10 @@ class ProxyManager {
     /// asked every few milliseconds, ends the waiting when it returns true.
     void stop(bool (*hurry)() = nullptr);
 
+    /// The access log's file is opened anew under its name, which may be another file by now: what
+    /// the program does on SIGUSR1. Between start() and stop().
+    void reopen_logs();
+
     /// Calls `callback` for each event from now on, until the proxy is destroyed; several callbacks
     /// in the order in which they were given. To be told of everything, before start(); not while
     /// start() or stop() runs.

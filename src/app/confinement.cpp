@@ -180,6 +180,12 @@ Reach reach_of(const Options& options) {
     add_given_files(reach, options);
     if (options.store.starts_with(sqlite_scheme))
         reach.change.push_back(folder_of(options.store.substr(sqlite_scheme.size())));
+    // Its file is renamed away, and made anew under its name, in its folder.
+    const std::string& log = options.access_log.target;
+    if (!log.empty() && log != "-") {
+        reach.change.push_back(folder_of(log));
+        reach.rewrite.push_back(log);
+    }
     if (options.pid_file) add_own_file(reach, *options.pid_file);
     add_sockets(reach, options);
     reach.execute.push_back(folder_of(resolved("/proc/self/exe")));

@@ -118,6 +118,15 @@ void ControlThread::leave_api() {
     });
 }
 
+void ControlThread::export_spans(const std::string& url, const std::string& node,
+                                 snapshot::SpanQueues& queues) {
+    ring_->mailbox().post([this, url, node, &queues] {
+        exporter_ = std::make_unique<control::TraceExporter>(*ring_, *names_, url, node, queues,
+                                                             publisher_.totals());
+        exporter_->start();
+    });
+}
+
 void ControlThread::stop_taking_traffic() {
     ring_->mailbox().post([this] {
         if (api_ == nullptr) return;
@@ -137,6 +146,7 @@ void ControlThread::stop() {
             if (api_server_ != nullptr) api_server_->stop();
             prober_->stop();
             key_fetcher_->stop();
+            if (exporter_ != nullptr) exporter_->stop();
         });
     }
     thread_.join();
@@ -316,10 +326,15 @@ void ControlThread::take_answer(const std::string& name, const net::NameAnswer& 
         names_->take(name, answer, ring_->now());
 }
 
+bool ControlThread::has_ended() const noexcept {
+    return stopping_ && (api_server_ == nullptr || api_server_->stopped()) && calls_ == 0 &&
+           !reclaiming_ && prober_->stopped() && key_fetcher_->stopped() &&
+           (exporter_ == nullptr || exporter_->stopped());
+}
+
 void ControlThread::run() {
     ring_->timers().arm(renewal_, ring_->now() + net::tls::TicketKeys::period);
-    while (!stopping_ || (api_server_ != nullptr && !api_server_->stopped()) || calls_ > 0 ||
-           reclaiming_ || !prober_->stopped() || !key_fetcher_->stopped()) {
+    while (!has_ended()) {
         ring_->wait(never);
         ring_->run_ready();
         republish_changed();
@@ -330,6 +345,7 @@ void ControlThread::run() {
     ring_->timers().disarm(renewal_);
     memory_watch_.reset();
     api_server_.reset();
+    exporter_.reset();
     configuration_->on_route_published({});
     prober_.reset();
     configuration_->on_auth_provider_changed({});

@@ -33,6 +33,7 @@
 #include "control/names.hpp"
 #include "control/node_state.hpp"
 #include "control/store/store.hpp"
+#include "control/trace_exporter.hpp"
 #include "io/ring.hpp"
 #include "net/resolver.hpp"
 #include "snapshot/live_change.hpp"
@@ -74,6 +75,10 @@ class ControlThread {
     /// The API has ended for good: another process answers in its place. What is being done is
     /// still answered.
     void leave_api();
+    /// Between start() and serve(): where the spans of `queues` go from serve() on, as those of
+    /// `node`. `queues` outlives stop().
+    void export_spans(const std::string& url, const std::string& node,
+                      snapshot::SpanQueues& queues);
     /// /readyz says no from now on.
     void stop_taking_traffic();
     void stop();
@@ -120,6 +125,7 @@ class ControlThread {
     io::Task<void> look_up_names(bool& done);
     void take_answer(const std::string& name, const net::NameAnswer& answer);
     void run();
+    bool has_ended() const noexcept;
     bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
     std::vector<RouteConfig> copy_of_routes() const;
     void listen(Listener listener);
@@ -151,6 +157,7 @@ class ControlThread {
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<control::HealthProber> prober_;
     std::unique_ptr<control::KeyFetcher> key_fetcher_;
+    std::unique_ptr<control::TraceExporter> exporter_;  // null: nothing is traced
     /// The vHosts of routes whose backends have died or come back in this turn: one publication
     /// each.
     std::set<std::string> changed_;

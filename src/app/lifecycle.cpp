@@ -80,6 +80,9 @@ void Lifecycle::take_signals() {
             case Signal::upgrade:
                 begin_upgrade({});
                 break;
+            case Signal::reopen_logs:
+                proxy_.reopen_logs();
+                break;
             case Signal::hang_up:
                 log(LogLevel::info,
                     "SIGHUP changes nothing: the API does, and SIGUSR2 starts the program anew");

@@ -7,6 +7,7 @@
 #include "app/systemd_sockets.hpp"
 #include "base/bytes.hpp"
 #include "control/store/open.hpp"
+#include "model/http_url.hpp"
 
 namespace penstock::app {
 
@@ -139,6 +140,23 @@ Result<LogFormat> parse_log_format(std::string_view text) {
 Result<std::string> parse_store(std::string_view text) {
     if (const auto good = control::check_store_url(text); !good) return Failure{good.error()};
     return std::string(text);
+}
+
+Result<std::string> parse_collector(std::string_view text) {
+    const auto url = model::HttpUrl::parse(text);
+    if (!url) return Failure{url.error()};
+    if (url->target != "/") return std::string(text);
+    if (text.ends_with('/')) text.remove_suffix(1);
+    return std::string(text) + "/v1/traces";
+}
+
+Result<std::uint64_t> parse_share(std::string_view text) {
+    double share = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+    const bool is_share =
+        error == std::errc{} && end == text.data() + text.size() && share >= 0 && share <= 1;
+    if (!is_share) return wrong("a number from 0 to 1 is wanted");
+    return static_cast<std::uint64_t>(share * 4'294'967'296.0);
 }
 
 }  // namespace penstock::app

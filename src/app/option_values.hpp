@@ -32,6 +32,10 @@ Result<SandboxChoice> parse_sandbox(std::string_view text);
 Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 Result<std::string> parse_store(std::string_view text);
+/// With the path that collectors have, where it names none.
+Result<std::string> parse_collector(std::string_view text);
+/// A share of one, as 2^-32.
+Result<std::uint64_t> parse_share(std::string_view text);
 
 inline Failure<Error> bad_value(std::string_view flag, std::string_view text,
                                 std::string_view why) {

@@ -1,7 +1,6 @@
 #include "app/options.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <functional>
 
@@ -16,29 +15,7 @@ namespace penstock::app {
 
 namespace {
 
-struct Unbuilt {
-    const char* flag;
-    const char* accepted;  // the value that changes nothing; null: none
-};
-
-/// Flags of SPEC section 1 whose behaviour has not been built: refused, never ignored.
-constexpr std::array unbuilt_flags{
-    Unbuilt{"--access-log", "off"},
-    Unbuilt{"--otlp", nullptr},
-};
-
 constexpr std::uint64_t most_auth_threads = 1'024;
-
-void refuse_unbuilt(CommandLine& line) {
-    for (const Unbuilt& unbuilt : unbuilt_flags) {
-        const std::string flag = unbuilt.flag;
-        const std::string accepted = unbuilt.accepted == nullptr ? "" : unbuilt.accepted;
-        line.one("", flag, "", "", [=](const std::string& value) -> Result<void> {
-            if (!accepted.empty() && value == accepted) return {};
-            return Failure{Error{flag + " is not supported yet"}};
-        });
-    }
-}
 
 void describe_listening(CommandLine& line, Options& options) {
     const std::string group = "Listening";
@@ -265,18 +242,6 @@ void describe_process(CommandLine& line, Options& options) {
             return assign(options.store, text, "--store", &parse_store);
         },
         "sqlite:penstock.db");
-    line.one(
-        group, "--log-level", "LEVEL", "debug, info, warn, error or off",
-        [&](const std::string& text) {
-            return assign(options.log_level, text, "--log-level", &parse_log_level);
-        },
-        "info");
-    line.one(
-        group, "--log-format", "FORMAT", "json or text",
-        [&](const std::string& text) {
-            return assign(options.log_format, text, "--log-format", &parse_log_format);
-        },
-        "text on a terminal, else json");
     line.one(group, "--user", "NAME", "Run as this user once the sockets are bound",
              text_into(options.user));
     line.one(group, "--group", "NAME", "Run as this group once the sockets are bound",
@@ -290,6 +255,68 @@ void describe_process(CommandLine& line, Options& options) {
             return assign(options.sandbox, text, "--sandbox", &parse_sandbox);
         },
         "auto");
+}
+
+void describe_logs(CommandLine& line, Options& options) {
+    const std::string group = "Logs";
+    proxy::AccessLogOptions& logs = options.access_log;
+    line.one(
+        group, "--log-level", "LEVEL", "debug, info, warn, error or off",
+        [&](const std::string& text) {
+            return assign(options.log_level, text, "--log-level", &parse_log_level);
+        },
+        "info");
+    line.one(
+        group, "--log-format", "FORMAT", "json or text",
+        [&](const std::string& text) {
+            return assign(options.log_format, text, "--log-format", &parse_log_format);
+        },
+        "text on a terminal, else json");
+    line.one(
+        group, "--access-log", "FILE", "A line for each request: into a file, - for stdout, or off",
+        [&](const std::string& text) -> Result<void> {
+            logs.target = text == "off" ? "" : text;
+            return {};
+        },
+        "off");
+    line.list(
+        group, "--access-log-fields", "NAMES", "What stands in a line, and in which order",
+        [&](const std::string& text) {
+            return assign(logs.fields, text, "--access-log-fields", &proxy::parse_log_line_field);
+        },
+        "all but cipher, spanId, userAgent, referer");
+    line.one(
+        group, "--access-log-sample", "N", "One request in N gets a line, and every error",
+        [&](const std::string& text) {
+            return assign_number(logs.sample, text, "--access-log-sample", UINT32_MAX, 1);
+        },
+        "1");
+}
+
+void describe_traces(CommandLine& line, Options& options) {
+    const std::string group = "Traces";
+    line.one(group, "--otlp", "URL",
+             "Requests are spans, sent to this collector: OTLP over HTTP, as JSON; without a path "
+             "to /v1/traces",
+             [&](const std::string& text) -> Result<void> {
+                 options.proxy.traces = true;
+                 return assign(options.otlp, text, "--otlp", &parse_collector);
+             });
+    line.one(
+        group, "--otlp-sample", "RATIO", "Of the traces that begin here, those that are sent",
+        [&](const std::string& text) {
+            return assign(options.proxy.trace_share, text, "--otlp-sample", &parse_share);
+        },
+        "1");
+}
+
+Result<void> check_logs(const Options& options) {
+    const auto& fields = options.access_log.fields;
+    for (auto field = fields.begin(); field != fields.end(); ++field) {
+        if (std::find(fields.begin(), field, *field) != field)
+            return Failure{Error{"--access-log-fields: a field stands there twice"}};
+    }
+    return {};
 }
 
 Options defaults() {
@@ -321,7 +348,8 @@ void describe(CommandLine& line, Options& options) {
     describe_limits(line, options);
     describe_timeouts(line, options);
     describe_process(line, options);
-    refuse_unbuilt(line);
+    describe_logs(line, options);
+    describe_traces(line, options);
 }
 
 }  // namespace
@@ -362,6 +390,7 @@ Result<CommandLineResult> parse_options(int argc, const char* const* argv,
         return Failure{Error{"--proxy-protocol believes nobody without --trusted-proxy"}};
     listen_where_not_told(options);
     if (const auto checked = check_admin(options); !checked) return Failure{checked.error()};
+    if (const auto checked = check_logs(options); !checked) return Failure{checked.error()};
     return CommandLineResult(std::move(options));
 }
 

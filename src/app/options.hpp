@@ -18,6 +18,7 @@
 #include "io/ring.hpp"
 #include "model/process_flags.hpp"
 #include "net/address.hpp"
+#include "proxy/access_log/access_log.hpp"
 #include "proxy/settings.hpp"
 
 namespace CLI {
@@ -66,6 +67,8 @@ struct Options {
     std::chrono::milliseconds watchdog{2'000};  // zero: none
     LogLevel log_level = LogLevel::info;
     std::optional<LogFormat> log_format;  // empty: text on a terminal, else JSON
+    std::string otlp;                     // the collector's URL; empty: nothing is traced
+    proxy::AccessLogOptions access_log;   // without a target it is off; the format is log_format's
     std::optional<std::string> user;
     std::optional<std::string> group;
     std::optional<std::string> pid_file;

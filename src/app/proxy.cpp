@@ -10,6 +10,7 @@
 #include "app/cpus.hpp"
 #include "base/log.hpp"
 #include "control/store/open.hpp"
+#include "proxy/span_recorder.hpp"
 
 namespace penstock::app {
 
@@ -63,9 +64,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     if (listeners_.ssl_port() != 0) options_.proxy.https_public_port = listeners_.ssl_port();
     if (options_.https_public_port) options_.proxy.https_public_port = *options_.https_public_port;
     publisher_.expect_workers(static_cast<unsigned>(places.size()));
-    if (options_.pid_file) {
-        if (auto opened = pid_file_.open(*options_.pid_file); !opened) return opened;
-    }
+    if (auto opened = open_files(); !opened) return opened;
     // Where root becomes somebody else, the configuration file is read and the store opened, like
     // the sockets bound, with the rights that the process was started with.
     const bool drops_late = turns_from_root(options_.user);
@@ -94,6 +93,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     running_ = true;
     if (options_.proxy.node_name.empty())
         options_.proxy.node_name = "penstock-" + control_.node().id;
+    if (!options_.otlp.empty()) export_spans(places.size());
     if (drops_late) {
         if (auto given = give_files_away(); !given) return given;
         if (auto dropped = drop(); !dropped) return dropped;
@@ -121,8 +121,37 @@ Result<void> Proxy::give_files_away() {
     const auto account = find_account(options_.user, options_.group);
     if (!account) return Failure{account.error()};
     pid_file_.give_to(account->user, account->group);
+    if (access_log_ != nullptr) access_log_->give_to(account->user, account->group);
     control::give_store_to(options_.store, account->user, account->group);
     return {};
+}
+
+/// With the rights that the process was started with.
+Result<void> Proxy::open_files() {
+    if (options_.pid_file) {
+        if (auto opened = pid_file_.open(*options_.pid_file); !opened) return opened;
+    }
+    return open_access_log();
+}
+
+Result<void> Proxy::open_access_log() {
+    if (options_.access_log.target.empty()) return {};
+    proxy::AccessLogOptions wanted = options_.access_log;
+    const bool is_terminal = wanted.target == "-" && ::isatty(STDOUT_FILENO) == 1;
+    wanted.format = options_.log_format.value_or(is_terminal ? LogFormat::text : LogFormat::json);
+    auto opened = proxy::AccessLog::open(wanted, publisher_.totals());
+    if (!opened) return Failure{opened.error()};
+    access_log_ = std::move(*opened);
+    return {};
+}
+
+void Proxy::export_spans(std::size_t workers) {
+    spans_ = std::make_unique<snapshot::SpanQueues>(static_cast<unsigned>(workers));
+    control_.export_spans(options_.otlp, options_.proxy.node_name, *spans_);
+}
+
+void Proxy::reopen_logs() {
+    if (access_log_ != nullptr) access_log_->reopen();
 }
 
 std::optional<control::AdminTlsFiles> Proxy::admin_tls_files() const {
@@ -164,13 +193,15 @@ Result<void> Proxy::start_workers(io::Engine engine,
                                  .listeners = listeners_.of_worker(i),
                                  .tickets = tickets,
                                  .tell_control = control_.listener(),
-                                 .auth_threads = auth_threads_.get()},
+                                 .auth_threads = auth_threads_.get(),
+                                 .listeners_to_requests = listeners_to_requests()},
             options_.proxy, *limits_, publisher_));
         if (auto started = workers_.back()->start(); !started) {
             workers_.pop_back();
             return started;
         }
     }
+    if (access_log_ != nullptr) access_log_->start();
     return {};
 }
 
@@ -186,6 +217,18 @@ void Proxy::start_watchdog(Surroundings& surroundings) {
     watchdog_.on_stuck([](const Watchdog::Stuck& stuck) { abort_with_stack(stuck); });
     if (options_.watchdog.count() > 0) prepare_stacks();
     watchdog_.start();
+}
+
+std::vector<proxy::RequestListener> Proxy::listeners_to_requests() {
+    std::vector<proxy::RequestListener> listeners;
+    if (access_log_ != nullptr) {
+        listeners.emplace_back(
+            [log = access_log_.get()](proxy::RequestEvents& events, unsigned worker) {
+                return log->listen(events, worker);
+            });
+    }
+    if (spans_ != nullptr) listeners.push_back(proxy::record_spans(*spans_, publisher_.totals()));
+    return listeners;
 }
 
 bool Proxy::workers_finished() const {
@@ -231,6 +274,7 @@ void Proxy::stop(bool (*hurry)()) {
     control_.stop();
     auth_threads_.reset();  // what they have judged goes into the workers' mailboxes
     workers_.clear();
+    access_log_.reset();
     listeners_.end_admin();
 }
 

@@ -17,10 +17,12 @@
 #include "app/predecessor.hpp"
 #include "app/privileges.hpp"
 #include "app/watchdog.hpp"
+#include "proxy/access_log/access_log.hpp"
 #include "proxy/auth_threads.hpp"
 #include "proxy/connection_limits.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/publisher.hpp"
+#include "snapshot/span_queues.hpp"
 
 namespace penstock::app {
 
@@ -42,6 +44,8 @@ class Proxy {
 
     Result<void> start(Surroundings surroundings = {});
     void stop(bool (*hurry)());
+    /// Between start() and stop().
+    void reopen_logs();
 
     // For a process that takes this one's place.
     std::vector<HandedSockets> sockets() const { return listeners_.to_hand_over(); }
@@ -64,6 +68,10 @@ class Proxy {
     Result<io::Engine> choose_engine() const;
     Result<void> give_files_away();
     std::optional<control::AdminTlsFiles> admin_tls_files() const;
+    Result<void> open_files();
+    Result<void> open_access_log();
+    void export_spans(std::size_t workers);
+    std::vector<proxy::RequestListener> listeners_to_requests();
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
     void start_watchdog(Surroundings& surroundings);
@@ -79,6 +87,8 @@ class Proxy {
     snapshot::Publisher publisher_;
     ControlThread control_;
     std::unique_ptr<proxy::AuthThreads> auth_threads_;  // outlives the workers' threads
+    std::unique_ptr<proxy::AccessLog> access_log_;      // outlives the workers; null: off
+    std::unique_ptr<snapshot::SpanQueues> spans_;       // the same; null: nothing is traced
     std::vector<std::unique_ptr<proxy::Worker>> workers_;
     PidFile pid_file_;
     TimePoint drain_deadline_ = never;

@@ -80,6 +80,9 @@ Result<void> ProxyManager::start() {
 void ProxyManager::stop(bool (*hurry)()) {
     proxy_->stop(hurry);
 }
+void ProxyManager::reopen_logs() {
+    proxy_->reopen_logs();
+}
 void ProxyManager::on_event(std::function<void(const Event&)> callback) {
     proxy_->on_event(std::move(callback));
 }

@@ -21,6 +21,7 @@ sigset_t ending_signals() {
 
 sigset_t all_signals() {
     sigset_t set = ending_signals();
+    ::sigaddset(&set, SIGUSR1);
     ::sigaddset(&set, SIGUSR2);
     ::sigaddset(&set, SIGHUP);
     return set;
@@ -42,6 +43,8 @@ std::optional<Signal> Signals::next() const noexcept {
     signalfd_siginfo info{};
     if (::read(fd_, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return {};
     switch (info.ssi_signo) {
+        case SIGUSR1:
+            return Signal::reopen_logs;
         case SIGUSR2:
             return Signal::upgrade;
         case SIGHUP:

@@ -7,9 +7,10 @@
 namespace penstock::app {
 
 enum class Signal : std::uint8_t {
-    end,      ///< SIGTERM, SIGINT
-    upgrade,  ///< SIGUSR2
-    hang_up   ///< SIGHUP
+    end,          ///< SIGTERM, SIGINT
+    upgrade,      ///< SIGUSR2
+    reopen_logs,  ///< SIGUSR1
+    hang_up       ///< SIGHUP
 };
 
 class Signals {

@@ -15,6 +15,20 @@ std::uint64_t unix_milliseconds() noexcept {
            static_cast<std::uint64_t>(wall.tv_nsec) / 1'000'000;
 }
 
+std::int64_t WallClock::at(TimePoint moment, TimePoint now) noexcept {
+    const auto nanoseconds = [](TimePoint point) {
+        return std::chrono::nanoseconds(point.time_since_epoch()).count();
+    };
+    if (now >= valid_until_) {
+        timespec wall{};
+        ::clock_gettime(CLOCK_REALTIME, &wall);
+        ahead_ =
+            std::int64_t{wall.tv_sec} * 1'000'000'000 + wall.tv_nsec - nanoseconds(Clock::now());
+        valid_until_ = now + std::chrono::seconds(1);
+    }
+    return nanoseconds(moment) + ahead_;
+}
+
 std::string rfc3339(std::uint64_t unix_ms) {
     const auto seconds = static_cast<std::time_t>(unix_ms / 1'000);
     std::tm parts{};

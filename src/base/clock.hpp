@@ -20,6 +20,18 @@ inline constexpr TimePoint never = TimePoint::max();
 /// Milliseconds since the Unix epoch.
 std::uint64_t unix_milliseconds() noexcept;
 
+/// What the wall clock showed at a loop's moments, so that differences are those of the loop's
+/// clock. Looks at the system's clocks at most once a second. One a thread.
+class WallClock {
+  public:
+    /// Nanoseconds since the Unix epoch at `moment`, which is `now` or earlier.
+    std::int64_t at(TimePoint moment, TimePoint now) noexcept;
+
+  private:
+    TimePoint valid_until_{};
+    std::int64_t ahead_ = 0;  // of the steady clock
+};
+
 /// "1994-11-06T08:49:37.000Z" (RFC 3339).
 std::string rfc3339(std::uint64_t unix_ms);
 

@@ -1,13 +1,13 @@
 #include "base/log.hpp"
 
 #include <atomic>
-#include <iterator>
 #include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
+#include "base/json_text.hpp"
 
 namespace penstock {
 
@@ -17,21 +17,6 @@ std::atomic<LogLevel> least_level{LogLevel::info};
 std::atomic<LogFormat> line_format{LogFormat::text};
 
 constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
-
-void append_json_string(std::string& line, std::string_view text) {
-    line += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            line += '\\';
-            line += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            fmt::format_to(std::back_inserter(line), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            line += c;
-        }
-    }
-    line += '"';
-}
 
 std::string render(LogLevel level, std::string_view message,
                    std::initializer_list<LogField> fields) {

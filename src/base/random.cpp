@@ -22,13 +22,16 @@ Random::Random(std::uint64_t seed) noexcept {
     }
 }
 
-void write_uuid_v7(char* out, std::uint64_t unix_ms, Random& random) noexcept {
+Uuid make_uuid_v7(std::uint64_t unix_ms, Random& random) noexcept {
+    return {.high = (unix_ms << 16) | 0x7000 | (random.next() & 0x0fff),
+            .low = (random.next() & 0x3fffffffffffffff) | 0x8000000000000000};
+}
+
+void write_uuid(char* out, const Uuid& uuid) noexcept {
     static constexpr char digits[] = "0123456789abcdef";
-    const std::uint64_t high = (unix_ms << 16) | 0x7000 | (random.next() & 0x0fff);
-    const std::uint64_t low = (random.next() & 0x3fffffffffffffff) | 0x8000000000000000;
     for (int nibble = 0; nibble < 32; ++nibble) {
         if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) *out++ = '-';
-        const std::uint64_t word = nibble < 16 ? high : low;
+        const std::uint64_t word = nibble < 16 ? uuid.high : uuid.low;
         *out++ = digits[(word >> (60 - 4 * (nibble % 16))) & 0xf];
     }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -42,7 +43,20 @@ class Random {
     std::array<std::uint64_t, 4> state_;
 };
 
-/// Writes a UUIDv7 (RFC 9562 section 5.7) of the moment `unix_ms`: 36 characters, no terminator.
-void write_uuid_v7(char* out, std::uint64_t unix_ms, Random& random) noexcept;
+/// RFC 9562; all zero bits: none.
+struct Uuid {
+    static constexpr std::size_t text_size = 36;
+
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    bool is_nil() const noexcept { return high == 0 && low == 0; }
+};
+
+/// A UUIDv7 (section 5.7) of the moment `unix_ms`.
+Uuid make_uuid_v7(std::uint64_t unix_ms, Random& random) noexcept;
+
+/// Writes Uuid::text_size characters, no terminator.
+void write_uuid(char* out, const Uuid& uuid) noexcept;
 
 }  // namespace penstock

@@ -74,22 +74,31 @@ io::Task<int> HttpFetch::connect_to(const net::Address& address) {
     co_return error;
 }
 
-io::Task<Result<Document>> HttpFetch::ask() {
-    request_ = fmt::format(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: application/jwk-set+json, application/json\r\n"
+std::string HttpFetch::request_head() const {
+    if (!content_) {
+        return fmt::format(
+            "GET {} HTTP/1.1\r\nHost: {}\r\n"
+            "Accept: application/jwk-set+json, application/json\r\nConnection: close\r\n\r\n",
+            target_.path, target_.authority);
+    }
+    return fmt::format(
+        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
         "Connection: close\r\n\r\n",
-        target_.path, target_.authority);
+        target_.path, target_.authority, content_->type, content_->text.size());
+}
+
+io::Task<Result<Document>> HttpFetch::ask() {
+    request_ = request_head();
     http::h1::H1Upstream server(*stream_);
-    const http::Outgoing request{.head = request_, .last = true};
+    const http::Outgoing request{
+        .head = request_, .data = content_ ? content_->text : std::string_view(), .last = true};
     const int error = co_await server.send(request, limits_.timeout);
     if (error != 0) co_return failure("the connection was closed");
     http::ResponseHead head;
     const int status = co_await read_head(server, head);
-    if (status != 200) {
-        co_return failure(status == 0 ? "no answer that is HTTP, in time"
-                                      : fmt::format("it answered {}", status));
-    }
-    Document document{.text = {}, .max_age = max_age_of(head.fields)};
+    if (status == 0) co_return failure("no answer that is HTTP, in time");
+    Document document{.status = status, .text = {}, .max_age = max_age_of(head.fields)};
+    if (status / 100 != 2) co_return document;  // what else it says is not for us
     server.start_body(head.framing);
     while (!server.body_ended()) {
         const http::BodyPiece piece = co_await server.read_body(deadline_);
@@ -105,7 +114,7 @@ io::Task<Result<Document>> HttpFetch::ask() {
 io::Task<int> HttpFetch::read_head(http::h1::H1Upstream& server, http::ResponseHead& head) {
     for (int heads = 0; heads < most_interim; ++heads) {
         const http::ReadResult read =
-            co_await server.read_response(head, http::Method::get, deadline_);
+            co_await server.read_response(head, http::Method::other, deadline_);
         if (!read.ok()) co_return 0;
         if (!head.is_interim()) co_return head.status;
     }

@@ -73,10 +73,12 @@ io::Task<void> KeyFetcher::Keeper::run(Keeper* keeper) {
     held->fetch_.reset();
     if (!held->given_up_) {
         held->early_from_ = owner.ring_.now() + between_early;
-        if (document)
-            held->take(*document);
-        else
+        if (!document)
             held->failed(document.error().message);
+        else if (document->status != 200)
+            held->failed("it answered " + std::to_string(document->status));
+        else
+            held->take(*document);
     }
     --owner.fetching_;
 }

@@ -64,6 +64,22 @@ Connections Statistics::connections() const noexcept {
     return connections;
 }
 
+Delivered Statistics::access_log() const noexcept {
+    Delivered lines{.delivered = totals_.access_log->delivered.load(std::memory_order_relaxed),
+                    .dropped = totals_.access_log->dropped.load(std::memory_order_relaxed)};
+    for (const auto& own : totals_.by_worker)
+        lines.dropped += own.log_lines_dropped.load(std::memory_order_relaxed);
+    return lines;
+}
+
+Delivered Statistics::spans() const noexcept {
+    Delivered spans{.delivered = totals_.spans.delivered.load(std::memory_order_relaxed),
+                    .dropped = totals_.spans.dropped.load(std::memory_order_relaxed)};
+    for (const auto& own : totals_.by_worker)
+        spans.dropped += own.spans_dropped.load(std::memory_order_relaxed);
+    return spans;
+}
+
 std::size_t Statistics::histogram_bytes() const noexcept {
     std::size_t bytes = 0;
     for (const auto& own : totals_.by_worker) bytes += own.pool.bytes_in_use();

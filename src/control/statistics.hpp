@@ -25,6 +25,12 @@ struct Connections {
     std::uint64_t active = 0;
 };
 
+/// Of what leaves the process beside traffic: access log lines, spans.
+struct Delivered {
+    std::uint64_t delivered = 0;
+    std::uint64_t dropped = 0;  // there was no room for it, or nobody took it
+};
+
 class Statistics {
   public:
     Statistics(const snapshot::Totals& totals, TimePoint now) noexcept
@@ -42,6 +48,8 @@ class Statistics {
     std::uint64_t shed() const noexcept;
     const snapshot::Shedding& shedding() const noexcept { return totals_.shedding; }
     Connections connections() const noexcept;
+    Delivered access_log() const noexcept;
+    Delivered spans() const noexcept;
     Duration uptime() const noexcept { return now_ - totals_.started; }
     std::size_t workers() const noexcept { return totals_.by_worker.size(); }
     std::size_t histogram_bytes() const noexcept;

@@ -142,6 +142,13 @@ void write_series(Object& into, const Statistics& statistics, const snapshot::Se
     write_latencies(into, statistics, set);
 }
 
+void write_delivered(Object& into, std::string_view name, std::string_view done,
+                     const Delivered& counted) {
+    Object object(into.key(name));
+    object.number(done, counted.delivered);
+    object.number("dropped", counted.dropped);
+}
+
 ApiResponse live(std::string json) {
     ApiResponse response;
     response.fields.emplace_back("Cache-Control", "no-store");
@@ -310,6 +317,8 @@ ApiResponse get_stats(const Call& call) {
             connections.number("accepted", counted.accepted);
             connections.number("active", counted.active);
         }
+        write_delivered(object, "accessLog", "written", statistics.access_log());
+        write_delivered(object, "spans", "exported", statistics.spans());
         {
             Object shedding(object.key("shedding"));
             shedding.truth("now", statistics.shedding().is_on());

@@ -12,10 +12,14 @@
 #include <penstock/auth_provider.hpp>
 #include <penstock/config.hpp>
 
+#include "base/json_text.hpp"
+
 namespace penstock::model {
 
 /// A quoted, escaped JSON string.
-void write_string(std::string& out, std::string_view text);
+inline void write_string(std::string& out, std::string_view text) {
+    append_json_string(out, text);
+}
 
 /// An object, member by member; closed at its end.
 class JsonObject {

@@ -138,14 +138,14 @@ io::Task<void> ClientConnection::serve_multiplexed() {
 }
 
 io::Task<void> ClientConnection::carry_out(http::Downstream& client) {
-    Exchange exchange(worker_, peer_, stream_, client);
+    Exchange exchange(worker_, peer_, id_, stream_, client);
     co_await exchange.run();
 }
 
 /// One HTTP/1 request and its response; what follows the request stays in unread_.
 io::Task<AfterExchange> ClientConnection::exchange_one() {
     http::h1::H1Downstream client(stream_, std::move(unread_));
-    Exchange exchange(worker_, peer_, stream_, client);
+    Exchange exchange(worker_, peer_, id_, stream_, client);
     exchange_ = &exchange;
     const AfterExchange after = co_await exchange.run();
     exchange_ = nullptr;

@@ -61,6 +61,7 @@ class ClientConnection final : public ListNode<ClientConnection>, http::h2::Requ
     Worker& worker_;
     net::Stream stream_;
     Peer peer_;
+    ConnectionId id_;
     io::BlockRef unread_;                         // what has come and no exchange has taken
     Exchange* exchange_ = nullptr;                // the one under way, on HTTP/1
     http::h2::ServerSession* session_ = nullptr;  // on HTTP/2

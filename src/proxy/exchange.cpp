@@ -30,9 +30,10 @@ constexpr int most_refusals = 3;
 
 }  // namespace
 
-Exchange::Exchange(Worker& worker, const Peer& peer, net::Stream& connection,
-                   http::Downstream& client) noexcept
+Exchange::Exchange(Worker& worker, const Peer& peer, ConnectionId& connection_id,
+                   net::Stream& connection, http::Downstream& client) noexcept
     : worker_(worker),
+      connection_id_(connection_id),
       connection_(connection),
       client_(client),
       identity_(request_, peer, worker_.settings(), worker_.random()),
@@ -324,45 +325,6 @@ io::Task<bool> Exchange::drain_request_body() {
 }
 
 // --- endings ---
-
-/// To whoever counts or logs requests.
-void Exchange::tell_ended() noexcept {
-    using snapshot::Outcome;
-    RequestEvents& events = worker_.request_events();
-    if (!events.has_subscribers<snapshot::RequestRecord>()) return;
-    if (route_ == nullptr && !failure_) return;  // the client left before it was a request
-    snapshot::RequestRecord record{.route = route_,
-                                   .error = error_kind(),
-                                   .status = status_,
-                                   .retries = static_cast<std::uint16_t>(retries_.made()),
-                                   .minor_version = request_.minor_version,
-                                   .tunnelled = status_ == 101,
-                                   .started = started_,
-                                   .now = worker_.ring().now(),
-                                   .bytes_in = client_.body_bytes_read(),
-                                   .bytes_out = bytes_out_,
-                                   .queue = queued_for_};
-    if (!response_whole_) {
-        record.outcome = Outcome::aborted;
-    } else {
-        record.outcome = attempt_ ? Outcome::completed : Outcome::rejected;
-    }
-    if (attempt_) {
-        const snapshot::AttemptRecord& last = attempt_->record();
-        record.upstream = &attempt_->upstream();
-        record.connect = last.connect;
-        if (last.first_byte) record.first_byte = *last.first_byte + (last.started - dispatched_);
-    }
-    events.publish(record);
-}
-
-/// A client that leaves is nobody's error.
-snapshot::ErrorKind Exchange::error_kind() const noexcept {
-    if (failure_) return snapshot::error_kind_of(failure_->error);
-    if (!response_whole_ && abort_error_ == ETIMEDOUT)
-        return snapshot::ErrorKind::http_response_timeout;  // the route's limit, in the body
-    return attempt_ ? attempt_->record().error : snapshot::ErrorKind::none;
-}
 
 AfterExchange Exchange::conclude() noexcept {
     if (status_ == 101) return AfterExchange::close;  // the tunnel has ended

@@ -37,8 +37,8 @@ enum class AfterExchange : std::uint8_t {
 
 class Exchange final : http::DownstreamWatcher, SourceObserver, GuardObserver {
   public:
-    /// `connection`: that `client` is a part of.
-    Exchange(Worker& worker, const Peer& peer, net::Stream& connection,
+    /// `connection`, known as `connection_id`: that `client` is a part of.
+    Exchange(Worker& worker, const Peer& peer, ConnectionId& connection_id, net::Stream& connection,
              http::Downstream& client) noexcept;
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
@@ -79,6 +79,8 @@ class Exchange final : http::DownstreamWatcher, SourceObserver, GuardObserver {
     void client_left() noexcept;
     void end_backend_work() noexcept;
     void tell_ended() noexcept;
+    snapshot::RequestRecord record() const noexcept;
+    void tell_details(const snapshot::RequestRecord& record) noexcept;
     snapshot::ErrorKind error_kind() const noexcept;
     bool may_keep_client() const noexcept;
     bool is_secured() const noexcept;
@@ -103,6 +105,7 @@ class Exchange final : http::DownstreamWatcher, SourceObserver, GuardObserver {
     };
 
     Worker& worker_;
+    ConnectionId& connection_id_;
     net::Stream& connection_;  // the client's
     http::Downstream& client_;
     http::RequestHead request_;

@@ -29,6 +29,16 @@ void write_forwarded_for(HeadBuffer& out, const http::RequestHead& request, cons
     out.append("\r\n");
 }
 
+/// Our own span is the parent of the backend's (W3C Trace Context, section 3.2).
+void write_trace(HeadBuffer& out, RequestIdentity& identity) {
+    const RequestTrace& trace = identity.trace();
+    http::TraceContext ours = trace.context;
+    ours.span = trace.span;
+    std::array<char, http::traceparent_size> text;
+    http::write_traceparent(text.data(), ours);
+    out.append_field("traceparent", {text.data(), text.size()});
+}
+
 /// What the next hop learns of the client, but for what the route sets or removes itself.
 void write_origin_of_request(HeadBuffer& out, const http::RequestHead& request,
                              const RequestContext& context) {
@@ -46,6 +56,7 @@ void write_origin_of_request(HeadBuffer& out, const http::RequestHead& request,
         out.append_field("X-Forwarded-Host", host.empty() ? request.authority : host);
     }
     if (!edits.covers(FieldId::x_request_id)) out.append_field("X-Request-ID", identity.id());
+    if (context.settings.traces && !edits.covers(FieldId::traceparent)) write_trace(out, identity);
 }
 
 /// Drops every line of a response that was received under a name that the route edits.
@@ -171,8 +182,12 @@ void write_granted(HeadBuffer& out, const HookAnswer* granted, const FieldEdits&
 }
 
 /// Marks what a line of ours stands for, and what ends here.
-void drop_replaced(http::RequestHead& request, const snapshot::Route& route, bool absolute_form,
+void drop_replaced(http::RequestHead& request, const RequestContext& context, bool absolute_form,
                    bool counts_forwards) noexcept {
+    const snapshot::Route& route = context.route;
+    const bool traces = context.settings.traces;
+    // What tracestate says is of the traceparent that it came with (section 3.3).
+    const bool is_new_trace = traces && !context.identity.trace().continues();
     for (auto& entry : request.fields) {
         switch (entry.id) {
             case FieldId::proxy:  // httpoxy: CGI backends take it for HTTP_PROXY
@@ -191,6 +206,12 @@ void drop_replaced(http::RequestHead& request, const snapshot::Route& route, boo
                 break;
             case FieldId::max_forwards:
                 entry.dropped = counts_forwards;
+                break;
+            case FieldId::traceparent:
+                if (traces) entry.dropped = true;
+                break;
+            case FieldId::tracestate:
+                if (is_new_trace) entry.dropped = true;
                 break;
             case FieldId::other:
                 if (passes_for_ours(request.fields.name(entry))) entry.dropped = true;
@@ -243,7 +264,7 @@ void write_upstream_head(HeadBuffer& out, http::RequestHead& request,
     const FieldEdits& edits = context.route.request_edits;
     const bool absolute_form = request.path.data() != request.target.data();
     const auto forwards_left = max_forwards(request);
-    drop_replaced(request, context.route, absolute_form, forwards_left.has_value());
+    drop_replaced(request, context, absolute_form, forwards_left.has_value());
     drop_variables(request.fields, edits);
     if (const FieldEdits* const taken = taken_on(context.route))
         drop_variables(request.fields, *taken);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/clock.hpp"
+#include "base/random.hpp"
 #include "net/address.hpp"
 #include "proxy/settings.hpp"
 
@@ -26,6 +28,18 @@ class Peer {
     std::uint16_t port_;
     std::uint8_t host_size_;
     bool trusted_;
+};
+
+/// By what name a connection is known to the log: made when it is first asked for.
+class ConnectionId {
+  public:
+    const Uuid& of(Random& random) noexcept {
+        if (uuid_.is_nil()) uuid_ = make_uuid_v7(unix_milliseconds(), random);
+        return uuid_;
+    }
+
+  private:
+    Uuid uuid_;
 };
 
 bool is_trusted_proxy(const net::Address& address, const Settings& settings) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
@@ -52,6 +53,24 @@ std::string_view client_in_chain(const http::RequestHead& request,
     return client.empty() ? farthest : client;
 }
 
+/// The one traceparent that is well-formed; several are none (W3C Trace Context, section 3.2).
+std::optional<http::TraceContext> received_trace(const http::RequestHead& request) noexcept {
+    std::optional<http::TraceContext> found;
+    bool is_second = false;
+    for (const auto& entry : request.fields) {
+        if (entry.id != FieldId::traceparent || entry.dropped) continue;
+        if (std::exchange(is_second, true)) return std::nullopt;
+        found = http::parse_traceparent(request.fields.value(entry));
+    }
+    return found;
+}
+
+/// Zero is no id.
+std::uint64_t make_trace_part(Random& random) noexcept {
+    const std::uint64_t part = random.next();
+    return part != 0 ? part : 1;
+}
+
 }  // namespace
 
 std::string_view believed(const http::RequestHead& request, const Peer& peer, FieldId id) noexcept {
@@ -75,10 +94,24 @@ std::string_view RequestIdentity::id() noexcept {
     if (!given.empty() && given.size() <= longest_request_id && is_visible_text(given)) {
         id_ = given;
     } else {
-        write_uuid_v7(made_id_.data(), unix_milliseconds(), random_);
+        write_uuid(made_id_.data(), make_uuid_v7(unix_milliseconds(), random_));
         id_ = {made_id_.data(), made_id_.size()};
     }
     return id_;
+}
+
+const RequestTrace& RequestIdentity::trace() noexcept {
+    if (trace_) return *trace_;
+    RequestTrace& trace = trace_.emplace();
+    if (const auto received = received_trace(request_)) {
+        trace.context = *received;
+    } else if (settings_.traces) {
+        trace.context.trace_high = make_trace_part(random_);
+        trace.context.trace_low = make_trace_part(random_);
+        trace.context.is_sampled = (random_.next() >> 32) < settings_.trace_share;
+    }
+    if (settings_.traces) trace.span = make_trace_part(random_);
+    return trace;
 }
 
 std::string_view RequestIdentity::client() noexcept {

@@ -1,14 +1,17 @@
 // Who asks, and by what name the request is known: to its backend, to the client, to the log.
 //
-// Worker thread; one for each exchange, which it may not outlive. Both values are worked out when
+// Worker thread; one for each exchange, which it may not outlive. Each value is worked out when
 // first asked for, once: what the backend got is what the response and the log say.
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/random.hpp"
 #include "http/message.hpp"
+#include "http/trace_context.hpp"
 #include "proxy/peer.hpp"
 #include "proxy/settings.hpp"
 
@@ -25,6 +28,13 @@ std::string_view client_address(const http::RequestHead& request, const Peer& pe
 std::string_view believed(const http::RequestHead& request, const Peer& peer,
                           http::FieldId id) noexcept;
 
+/// The request's place in a trace.
+struct RequestTrace {
+    http::TraceContext context;  // its span is the client's; 0: the trace begins here
+    std::uint64_t span = 0;      // our own, the backend's parent; 0: we are no part of the trace
+    bool continues() const noexcept { return context.span != 0; }
+};
+
 class RequestIdentity {
   public:
     RequestIdentity(const http::RequestHead& request, const Peer& peer, const Settings& settings,
@@ -38,6 +48,10 @@ class RequestIdentity {
     /// client_address(). Once the request's head is whole.
     std::string_view client() noexcept;
 
+    /// The client's traceparent, or with --otlp a trace of our own. Once the request's head is
+    /// whole, and before what is replaced in it has been marked.
+    const RequestTrace& trace() noexcept;
+
     const Peer& peer() const noexcept { return peer_; }
 
   private:
@@ -47,7 +61,8 @@ class RequestIdentity {
     Random& random_;
     std::string_view id_;
     std::string_view client_;
-    std::array<char, 36> made_id_;
+    std::array<char, Uuid::text_size> made_id_;
+    std::optional<RequestTrace> trace_;
 };
 
 }  // namespace penstock::proxy

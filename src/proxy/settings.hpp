@@ -29,6 +29,10 @@ struct Settings {
     /// Connections from these begin with a PROXY header.
     bool proxy_protocol = false;
     std::uint16_t https_public_port = 443;  // where autoHttps sends clients
+    /// Requests are spans of traces: traceparent is made where it is absent, and names us.
+    bool traces = false;
+    /// Of the traces that begin here, in 2^-32: those whose spans are kept.
+    std::uint64_t trace_share = std::uint64_t{1} << 32;
 };
 
 }  // namespace penstock::proxy

@@ -33,11 +33,14 @@ Worker::Worker(WorkerOptions options, const Settings& settings, ConnectionLimits
       publisher_(publisher),
       shedding_(publisher.totals().shedding),
       tracker_(options_.index, publisher.totals()),
-      tracking_(request_events_.subscribe<snapshot::RequestRecord>(
-          [this](const snapshot::RequestRecord& record) { tracker_.ended(record); })),
-      sampler_(options_.index, publisher.totals()),
-      sampling_(request_events_.subscribe<snapshot::RequestRecord>(
-          [this](const snapshot::RequestRecord& record) { sampler_.ended(record); })) {}
+      sampler_(options_.index, publisher.totals()) {
+    listening_.push_back(request_events_.subscribe<snapshot::RequestRecord>(
+        [this](const snapshot::RequestRecord& record) { tracker_.ended(record); }));
+    listening_.push_back(request_events_.subscribe<snapshot::RequestRecord>(
+        [this](const snapshot::RequestRecord& record) { sampler_.ended(record); }));
+    for (const RequestListener& listen : options_.listeners_to_requests)
+        listening_.push_back(listen(request_events_, options_.index));
+}
 
 Worker::~Worker() {
     PENSTOCK_ASSERT(!thread_.joinable());

@@ -51,6 +51,7 @@ struct WorkerOptions {
     net::tls::TicketSeed tickets;
     snapshot::TellControl tell_control;
     AuthThreads* auth_threads = nullptr;  // outlives its thread; null: no password can be checked
+    std::vector<RequestListener> listeners_to_requests{};
 };
 
 class Worker final : net::tls::CertificateSource {
@@ -102,6 +103,8 @@ class Worker final : net::tls::CertificateSource {
     Tracker& tracker() noexcept { return tracker_; }
     Random& random() noexcept { return random_; }
     std::string_view date() noexcept { return date_.at(ring_->now()); }
+    /// Nanoseconds since the Unix epoch at that moment, now or earlier.
+    std::int64_t unix_ns(TimePoint moment) noexcept { return wall_.at(moment, ring_->now()); }
     bool draining() const noexcept { return draining_; }
     /// Memory runs short: nothing new is taken.
     bool sheds() const noexcept { return shedding_.is_on(); }
@@ -159,11 +162,11 @@ class Worker final : net::tls::CertificateSource {
     IntrusiveList<ClientConnection> connections_;
     RequestEvents request_events_;
     Tracker tracker_;
-    Subscription tracking_;  // of tracker_ to request_events_
     RequestSampler sampler_;
-    Subscription sampling_;  // of sampler_
+    std::vector<Subscription> listening_;  // to request_events_: tracker_, sampler_, and others
     Random random_;
     HttpDate date_;
+    WallClock wall_;
     QuietTimer quiet_timer_{*this};
     LastCallTimer last_call_timer_{*this};
     std::vector<int> ending_listeners_;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -22,8 +23,17 @@ struct alignas(64) WorkerTotals {
     std::atomic<std::uint64_t> shed{0};  // requests turned away for want of memory
     std::atomic<std::uint64_t> connections_opened{0};
     std::atomic<std::uint64_t> connections_closed{0};
+    /// What had no room on its way out: access log lines, spans.
+    std::atomic<std::uint64_t> log_lines_dropped{0};
+    std::atomic<std::uint64_t> spans_dropped{0};
     HistogramPool pool;
     SampleRing samples;
+};
+
+/// What has left the process, or has been given up on the way; written by the thread that sends it.
+struct Delivery {
+    std::atomic<std::uint64_t> delivered{0};
+    std::atomic<std::uint64_t> dropped{0};
 };
 
 struct Totals {
@@ -32,6 +42,9 @@ struct Totals {
     SeriesSet everything;  // of requests that matched a route
     std::vector<WorkerTotals> by_worker;
     Shedding shedding;
+    /// Shared: a thread that the disk holds may outlive everything else.
+    const std::shared_ptr<Delivery> access_log = std::make_shared<Delivery>();
+    Delivery spans;
     const TimePoint started = Clock::now();
     std::atomic<bool> samples_wanted{false};  // the control thread's: somebody looks on
 };

@@ -324,4 +324,8 @@ std::string_view Session::version() const noexcept {
     return SSL_get_version(ssl_.get());
 }
 
+std::string_view Session::cipher() const noexcept {
+    return SSL_get_cipher_name(ssl_.get());
+}
+
 }  // namespace penstock::net::tls

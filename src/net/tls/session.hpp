@@ -71,6 +71,8 @@ class Session {
     bool was_resumed() const noexcept;
     /// "TLSv1.3"
     std::string_view version() const noexcept;
+    /// "TLS_AES_128_GCM_SHA256"
+    std::string_view cipher() const noexcept;
     /// OpenSSL's words for why it failed, of static storage; empty where it did not.
     std::string_view failure() const noexcept { return failure_; }
     Fault fault() const noexcept { return fault_; }

@@ -288,15 +288,49 @@ TEST_CASE("what is no flag is named", "[app]") {
     CHECK(names(error({"--workers", "1", "--workers", "2"}), "--workers"));
 }
 
-TEST_CASE("what is not built yet is refused by name, on the command line and in the environment",
-          "[app]") {
-    for (const char* flag : {"--access-log", "--otlp"}) {
-        CAPTURE(flag);
-        CHECK(error({flag, "7"}) == std::string(flag) + " is not supported yet");
+TEST_CASE("the access log's target, fields and sampling", "[app]") {
+    using proxy::LogLineField;
+    CHECK(options({}).access_log.target.empty());
+    CHECK(options({"--access-log", "off"}).access_log.target.empty());
+    CHECK(options({"--access-log", "-"}).access_log.target == "-");
+    const auto chosen =
+        options({"--access-log", "/var/log/a.log", "--access-log-fields", "status,path",
+                 "--access-log-fields", "userAgent", "--access-log-sample", "100"})
+            .access_log;
+    CHECK(chosen.target == "/var/log/a.log");
+    CHECK(chosen.fields ==
+          proxy::LogLineFields{LogLineField::status, LogLineField::path, LogLineField::user_agent});
+    CHECK(chosen.sample == 100);
+    CHECK(names(error({"--access-log-fields", "status,colour"}), "colour"));
+    CHECK(names(error({"--access-log-fields", "status,colour"}), "userAgent"));
+    CHECK(names(error({"--access-log-fields", "status,path,status"}), "twice"));
+    CHECK(names(error({"--access-log-sample", "0"}), "--access-log-sample 0"));
+}
+
+TEST_CASE("the collector's URL gets the usual path where it has none", "[app]") {
+    CHECK_FALSE(options({}).proxy.traces);
+    const auto collector = [](const char* url) {
+        const Options traced = options({"--otlp", url});
+        CHECK(traced.proxy.traces);
+        return traced.otlp;
+    };
+    CHECK(collector("http://127.0.0.1:4318") == "http://127.0.0.1:4318/v1/traces");
+    CHECK(collector("http://127.0.0.1:4318/") == "http://127.0.0.1:4318/v1/traces");
+    CHECK(collector("https://otel.example/a/b") == "https://otel.example/a/b");
+    CHECK(names(error({"--otlp", "otel.example:4318"}), "--otlp otel.example:4318: must begin"));
+    CHECK(names(error({"--otlp", "http://u:p@otel.example"}), "passwords"));
+}
+
+TEST_CASE("the share of traces that are kept", "[app]") {
+    constexpr std::uint64_t all = std::uint64_t{1} << 32;
+    CHECK(options({}).proxy.trace_share == all);
+    CHECK(options({"--otlp-sample", "1"}).proxy.trace_share == all);
+    CHECK(options({"--otlp-sample", "0"}).proxy.trace_share == 0);
+    CHECK(options({"--otlp-sample", "0.25"}).proxy.trace_share == all / 4);
+    for (const char* text : {"1.1", "-0.1", "nan", "half", "0.5x", "inf"}) {
+        CAPTURE(text);
+        CHECK(names(error({"--otlp-sample", text}), "from 0 to 1"));
     }
-    CHECK(options({"--access-log", "off"}).log_level == LogLevel::info);
-    const Environment otlp("PENSTOCK_OTLP", "f");
-    CHECK(names(error({}), "--otlp is not supported yet"));
 }
 
 TEST_CASE("an API beyond loopback wants tokens and TLS", "[app]") {
@@ -368,7 +402,6 @@ TEST_CASE("help lists what is built, with its defaults, and nothing else", "[app
         CAPTURE(flag);
         CHECK(help.find(flag) != std::string::npos);
     }
-    CHECK(help.find("--otlp") == std::string::npos);
 }
 
 TEST_CASE("the version names the libraries", "[app]") {
@@ -444,7 +477,6 @@ TEST_CASE("what a document's process cannot say is named", "[app]") {
         CHECK(names(faults(std::string(R"({")") + outside + R"(":"x"})").at(0), "command line"));
     }
     CHECK(names(faults(R"({"workers":"many"})").at(0), "--workers many"));
-    CHECK(names(faults(R"({"accessLog":"-"})").at(0), "not supported yet"));
     CHECK(faults(R"({"workers":2,"io":"epoll","http":["127.0.0.1:1"],"maxHeaderBytes":"16k"})")
               .empty());
 }

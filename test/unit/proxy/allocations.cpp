@@ -15,6 +15,8 @@
 
 #include "base/sanitizers.hpp"
 #include "net/listen.hpp"
+#include "proxy/access_log/access_log.hpp"
+#include "proxy/span_recorder.hpp"
 #include "proxy/worker.hpp"
 #include "snapshot/publisher.hpp"
 
@@ -111,6 +113,25 @@ class Origin {
     std::thread thread_;
 };
 
+/// The access log, into nowhere, and spans that nobody takes.
+struct Listening {
+    explicit Listening(snapshot::Totals& t) : totals(t) {
+        auto opened = proxy::AccessLog::open({.target = "/dev/null"}, totals);
+        REQUIRE(opened);
+        log = std::move(*opened);
+    }
+    std::vector<proxy::RequestListener> all() const {
+        return {[this](proxy::RequestEvents& events, unsigned worker) {
+                    return log->listen(events, worker);
+                },
+                proxy::record_spans(spans, totals)};
+    }
+
+    snapshot::Totals& totals;
+    std::unique_ptr<proxy::AccessLog> log;
+    mutable snapshot::SpanQueues spans{1};
+};
+
 std::uint64_t allocations_of(proxy::Worker& worker) {
     std::promise<std::uint64_t> counted;
     worker.post([&] { counted.set_value(allocations); });
@@ -123,6 +144,7 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     const io::Engine engine = io::probe_uring() ? GENERATE(io::Engine::uring, io::Engine::epoll)
                                                 : GENERATE(io::Engine::epoll);
     const bool edited = GENERATE(false, true);
+    const bool logged = GENERATE(false, true);  // and traced
     Origin origin;
     RouteConfig route{.id = "r", .v_host = "a.example"};
     route.strategy = GENERATE(BalancingStrategy::round_robin, BalancingStrategy::random,
@@ -138,11 +160,17 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     REQUIRE(listener);
     proxy::Settings settings;
     if (edited) settings.trusted_proxies.push_back(*net::Network::parse("127.0.0.0/8"));
+    settings.traces = logged;
     proxy::ConnectionLimits limits(100, 0);
-    proxy::Worker worker({.engine = engine, .listeners = {{.fd = *listener}}}, settings, limits,
-                         publisher);
+    const Listening listening(publisher.totals());
+    proxy::Worker worker(
+        {.engine = engine,
+         .listeners = {{.fd = *listener}},
+         .listeners_to_requests = logged ? listening.all() : std::vector<proxy::RequestListener>{}},
+        settings, limits, publisher);
     REQUIRE(worker.start());
     worker.accept();
+    if (logged) listening.log->start();
 
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const net::Address address = net::Address::local_of(*listener);
@@ -162,4 +190,9 @@ TEST_CASE("a warm request allocates nothing on the worker's thread", "[threads]"
     worker.drain({});
     worker.join();
     ::close(*listener);
+    if (!logged) return;
+    std::size_t spans = 0;
+    listening.spans.take([&spans](const snapshot::RequestDetails&) { return ++spans > 0; });
+    CHECK(spans == 1'200);
+    CHECK(publisher.totals().by_worker[0].log_lines_dropped == 0);
 }
