@@ -185,6 +185,25 @@ export async function silence(board) {
     await board.until('the words go', () => page.getByRole('alert').getByText('The proxy does not answer').count(), (many) => many === 0);
 }
 
+/** What the proxy itself tells of changes that are made elsewhere. */
+export async function liveEvents(board) {
+    const page = await board.open('#/events');
+    await page.getByText('Live').waitFor();
+    await board.made('POST', '/routes', { vHost: 'a.test', backends: [{ id: 'one', hostname: '127.0.0.1', port: board.origin }] });
+    await board.made('POST', '/routes/a.test/backends/one/dead');
+    const lines = page.getByRole('log').getByRole('listitem');
+    await board.until('two events', () => lines.count(), (many) => many === 2);
+    assert.match(await lines.nth(1).textContent(), /route created *a\.test/);
+    assert.match(await lines.nth(0).textContent(), /backend dead *a\.test.*maintenance/);
+    await page.goto(`${board.admin}/#/routes/a.test`);
+    await page.getByRole('row', { name: /^one/ }).getByText('maintenance').waitFor();
+    await board.made('DELETE', '/routes/a.test/backends/one/dead');
+    await page.getByRole('row', { name: /^one/ }).getByText('alive').waitFor();
+    await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('backend alive').waitFor();
+    await board.shot('live');
+}
+
 /** Server-sent events, whatever pieces they come in, and taken up again where the connection ended. */
 export async function stream(board) {
     const page = await board.open();
