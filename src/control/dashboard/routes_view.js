@@ -127,7 +127,7 @@ export function routesView({ signal }) {
     forth.addEventListener('click', () => turn({ befores: [...page.befores, page.after], after: page.last }));
     back.addEventListener('click', () => turn({ befores: page.befores.slice(0, -1), after: page.befores.at(-1) }));
     signal.addEventListener('abort', () => polling.stop());
-    events.addEventListener('event', () => polling.now(), { signal });
+    events.addEventListener('change', () => polling.soon(), { signal });
     restart();
     onStats(signal, count);
 
