@@ -97,7 +97,7 @@ export async function pages(board) {
     const rows = page.locator('main tbody tr');
     const first = () => rows.first().getByRole('link').textContent();
     await page.getByText('1 to 50 of 130').waitFor();
-    assert.equal(await rows.count(), 50);
+    await board.until('fifty rows', () => rows.count(), (many) => many === 50);
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByText('51 to 100 of 130').waitFor();
     assert.equal(await first(), 'r050.test');
