@@ -58,9 +58,10 @@ await part('pages are turned', async () => {
 });
 await part('a filter is typed', async () => {
     await page.getByLabel('Filter').pressSequentially('r00', { delay: 60 });
-    await page.getByText('of 100').waitFor();
+    const where = page.locator('.pager [role=status]');
+    await where.filter({ hasText: /of 100$/ }).waitFor();
     await page.getByLabel('Filter').fill('');
-    await page.getByText('of 1,000').waitFor();
+    await where.filter({ hasText: /of 1,000$/ }).waitFor();
 });
 await part('it is scrolled', async () => {
     for (let i = 0; i < 40; i += 1) {

@@ -26,6 +26,11 @@ class Tree(unittest.TestCase):
         self.assertEqual(self.rules('src/a.cpp', 'int a;\n' * 500), [])
         self.assertEqual(self.rules('src/a.cpp', 'int a;\n' * 501), ['file-lines'])
 
+    def test_what_browsers_read_is_looked_at_too(self):
+        for suffix in ('js', 'mjs', 'css', 'html'):
+            self.assertEqual(self.rules(f'src/a.{suffix}', 'x' * 141 + '\n'), ['columns'])
+            self.assertEqual(self.rules(f'src/a.{suffix}', 'a\n'), [])
+
     def test_functions_too_long(self):
         self.assertEqual(self.rules('src/a.cpp', 'void f() {\n' + '    g();\n' * 68 + '}\n'), [])
         self.assertEqual(self.rules('src/a.cpp', 'void f() {\n' + '    g();\n' * 69 + '}\n'), ['function-lines'])

@@ -69,6 +69,6 @@ export function attention(signal) {
 
     const polling = poll(EVERY, look);
     signal.addEventListener('abort', () => polling.stop());
-    events.addEventListener('event', () => polling.now(), { signal });
+    events.addEventListener('change', () => polling.soon(), { signal });
     return card('Wants attention', list, note);
 }

@@ -87,7 +87,7 @@ export function certificatesView({ signal }) {
 
     const polling = poll(REFRESH, refresh);
     signal.addEventListener('abort', () => polling.stop());
-    events.addEventListener('event', () => polling.now(), { signal });
+    events.addEventListener('change', () => polling.soon(), { signal });
     const upload = editButton('Upload a certificate', () => openUpload().then(polling.now), { class: 'primary', id: 'upload' });
     return h('div', {}, viewHead('Certificates', null, upload), trouble.element, none, rows.element);
 }

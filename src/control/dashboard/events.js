@@ -7,7 +7,9 @@ import { EventStream } from './stream.js';
 
 const MOST = 300; // kept, newest first
 
-/** 'change': list or state has changed. 'event': `latest` has come. */
+const TOGETHER = 100; // milliseconds, within which events are told of at once
+
+/** 'change': the list, newest first, or the state has changed. */
 export const events = new EventTarget();
 events.list = [];
 events.state = 'closed';
@@ -21,6 +23,15 @@ const WHERE = ['vHost', 'domain'];
 const HIDDEN = new Set([...WHERE, 'sequence', 'time', 'id', 'fingerprint']);
 const PLAIN = new Set(['authority', 'reason', 'keyKind', 'data']); // said without their names
 
+let telling = null;
+
+function tell() {
+    telling ??= setTimeout(() => {
+        telling = null;
+        events.dispatchEvent(new Event('change'));
+    }, TOGETHER);
+}
+
 function take({ type, id, data }) {
     let facts;
     try {
@@ -28,16 +39,14 @@ function take({ type, id, data }) {
     } catch {
         facts = { data };
     }
-    events.latest = { type, id, facts, time: facts.time ?? Date.now() };
-    events.list.unshift(events.latest);
+    events.list.unshift({ type, id, facts, time: facts.time ?? Date.now() });
     events.list.length = Math.min(events.list.length, MOST);
-    events.dispatchEvent(new Event('event'));
-    events.dispatchEvent(new Event('change'));
+    tell();
 }
 
 const stream = new EventStream('/api/v1/events', take, (state, words) => {
     Object.assign(events, { state, words });
-    events.dispatchEvent(new Event('change'));
+    tell();
 });
 
 export const startEvents = () => stream.start();

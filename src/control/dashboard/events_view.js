@@ -26,7 +26,8 @@ export function eventsView({ signal }) {
 
     function show() {
         setText(state, `${STATES[events.state]}${events.words ? `: ${events.words}` : ''}`);
-        const fresh = events.list.slice(0, newest ? events.list.indexOf(newest) : undefined);
+        const known = events.list.indexOf(newest);
+        const fresh = events.list.slice(0, known < 0 ? undefined : known);
         newest = events.list[0] ?? null;
         for (const event of fresh.toReversed()) if (wanted(event)) list.prepend(eventLine(event));
         while (list.childElementCount > events.list.length) list.lastChild.remove();

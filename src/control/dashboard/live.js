@@ -28,7 +28,7 @@ async function ask() {
     try {
         const { body, total } = await get(`/stats?${asked}`);
         live.numbers = body;
-        live.total = total;
+        if (asked === TOTALS_ONLY) live.routes = total;
         live.asked = asked;
         live.fault = null;
         samples.add(body);
@@ -41,7 +41,6 @@ async function ask() {
 
 export function startLive() {
     polling ??= poll(EVERY, ask);
-    polling.now();
 }
 
 export function stopLive() {

@@ -41,11 +41,13 @@ export function overview({ signal }) {
         .map((label) => [label, new Tile(label)]));
     const charts = [trafficChart(rate), latencyChart(milliseconds)];
     const outcomes = new OutcomeBar();
-    const facts = new Facts(['Memory', 'CPU time', 'Body bytes in', 'Body bytes out', 'Retries', 'Not routed']);
+    const ofProcess = new Facts(['Memory', 'CPU time', 'Body bytes in', 'Body bytes out', 'Retries', 'Not routed']);
 
     onStats(signal, (numbers) => {
         const { requests, latency, process, connections } = numbers;
-        setText(note, `Up ${duration(numbers.uptime)}, ${plural(process.workers, 'worker')}, ${plural(live.total, 'route')}`);
+        const facts = [`Up ${duration(numbers.uptime)}`, plural(process.workers, 'worker')];
+        if (live.routes !== undefined) facts.push(plural(live.routes, 'route'));
+        setText(note, facts.join(', '));
         tile['Requests/s'].set(rate(numbers.rate['1s']), `${rate(numbers.rate['60s'])} over a minute`);
         tile['p99 latency'].set(percentile(latency.total, 'p99'), `median ${percentile(latency.total, 'p50')}`);
         tile.Active.set(number(requests.active), `${number(requests.received)} received`);
@@ -55,12 +57,12 @@ export function overview({ signal }) {
         tile.Refused.set(number(requests.rejected), `${number(requests.aborted)} aborted`);
         for (const chart of charts) chart.update(samples);
         outcomes.update(numbers);
-        facts.set(bytes(process.residentBytes), duration(process.cpuSeconds), bytes(numbers.bytes.in), bytes(numbers.bytes.out),
+        ofProcess.set(bytes(process.residentBytes), duration(process.cpuSeconds), bytes(numbers.bytes.in), bytes(numbers.bytes.out),
             number(numbers.retries), number(requests.unrouted));
     });
 
     return h('div', {}, head, tiles(...Object.values(tile)),
         h('div', { class: 'grid' }, charts.map(({ element }) => element)),
         h('div', { class: 'grid' }, attention(signal), latestEvents(signal)),
-        h('div', { class: 'grid' }, card('Answers since the start', outcomes.element), card('The process', facts.element)));
+        h('div', { class: 'grid' }, card('Answers since the start', outcomes.element), card('The process', ofProcess.element)));
 }

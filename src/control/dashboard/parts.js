@@ -10,6 +10,7 @@ export class Meter {
         this.track = h('div', { class: 'meter', role: 'meter', 'aria-label': label, 'aria-valuemin': 0 }, this.bar);
         this.text = h('span', { class: 'meter-text' });
         this.element = h('div', { class: 'metered' }, this.text, this.track);
+        this.set(0, 0);
     }
 
     set(value, limit) {

@@ -1,8 +1,14 @@
 // Something that is asked again and again, one at a time, and not while nobody looks.
 
-/** Calls `task` every `interval` milliseconds until stop(); now() does not wait for the next turn. */
+const SOON = 400; // milliseconds, into which news of a change that come together fall
+
+/**
+ * Calls `task` every `interval` milliseconds until stop(). now() does not wait for the next turn; soon() neither, but
+ * many of them at once make one.
+ */
 export function poll(interval, task) {
     let timer;
+    let news = null;
     let running = false;
     let again = false;
     let stopped = false;
@@ -30,9 +36,16 @@ export function poll(interval, task) {
     turn();
     return {
         now: turn,
+        soon() {
+            news ??= setTimeout(() => {
+                news = null;
+                turn();
+            }, SOON);
+        },
         stop() {
             stopped = true;
             clearTimeout(timer);
+            clearTimeout(news);
             document.removeEventListener('visibilitychange', turn);
         },
     };

@@ -68,6 +68,6 @@ export function revisionsView({ signal }) {
         }
     });
     signal.addEventListener('abort', () => polling.stop());
-    events.addEventListener('event', () => polling.now(), { signal });
+    events.addEventListener('change', () => polling.soon(), { signal });
     return h('div', {}, viewHead('History', 'The last 100 changes, newest first.'), trouble.element, none, rows.element);
 }

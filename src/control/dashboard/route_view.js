@@ -92,7 +92,7 @@ export function routeView({ signal, argument: vHost }) {
         polling.stop();
         counting.stop();
     });
-    events.addEventListener('event', () => polling.now(), { signal });
+    events.addEventListener('change', () => polling.soon(), { signal });
 
     const head = viewHead(vHost, null,
         editButton('Edit', () => openRouteEditor(vHost).then(polling.now), { id: 'edit-route' }),

@@ -13,6 +13,8 @@ import { table } from './table.js';
 const REFRESH = 3_000; // milliseconds between two looks at configuration and health
 const SIZES = [25, 50, 100];
 const USUAL_SIZE = 50;
+const TYPING = 150; // milliseconds after a key, until the filter is asked for
+const AT_ONCE = 25; // new rows a frame: a hundred take longer than a frame may
 const COLUMNS = [
     { label: 'Host', kind: 'main' }, { label: 'Backends' }, { label: 'Requests/s', kind: 'number' },
     { label: 'p99', kind: 'number minor' }, { label: 'Active', kind: 'number' }, { label: 'Queued', kind: 'number' },
@@ -66,19 +68,30 @@ export function routesView({ signal }) {
     const trouble = new Trouble();
     const rows = table('Routes', COLUMNS);
     const none = empty('');
-    const page = { befores: [], after: '' };
+    const page = { befores: [], after: '', match: '' };
     let etag = null;
+    let filling; // the rest of the rows, frame by frame
+    let typing;
     let leaving = null; // ends wantRoutes() of the page before
 
     function query() {
         const words = new URLSearchParams({ limit: size.value });
         if (page.after) words.set('after', page.after);
-        if (filter.value.trim()) words.set('match', filter.value.trim());
+        if (page.match) words.set('match', page.match);
         return words.toString();
     }
 
+    function fill(routes, many = AT_ONCE) {
+        cancelAnimationFrame(filling);
+        const fresh = routes.filter(({ vHost }) => !rows.parts()?.has(vHost)).length;
+        const end = fresh > AT_ONCE ? many : routes.length;
+        rows.sync(routes.slice(0, end), ({ vHost }) => vHost, (route) => new Row(rows, route));
+        count();
+        if (end < routes.length) filling = requestAnimationFrame(() => fill(routes, many + AT_ONCE));
+    }
+
     function draw(routes, total) {
-        rows.sync(routes, ({ vHost }) => vHost, (route) => new Row(rows, route));
+        fill(routes);
         const first = page.befores.length * Number(size.value);
         setText(where, routes.length > 0 ? `${number(first + 1)} to ${number(first + routes.length)} of ${number(total)}` : '');
         back.disabled = page.befores.length === 0;
@@ -86,9 +99,8 @@ export function routesView({ signal }) {
         page.last = routes.at(-1)?.vHost;
         rows.element.hidden = routes.length === 0;
         none.hidden = routes.length > 0;
-        setText(none, filter.value ? `No host has “${filter.value}” in it.`
+        setText(none, page.match ? `No host has “${page.match}” in it.`
             : 'There are no routes yet. The first one takes a host and a backend.');
-        count();
     }
 
     async function refresh() {
@@ -121,13 +133,20 @@ export function routesView({ signal }) {
         polling.now();
     }
 
-    const restart = () => turn({ befores: [], after: '' });
-    filter.addEventListener('input', restart);
+    const restart = () => turn({ befores: [], after: '', match: filter.value.trim() });
+    filter.addEventListener('input', () => {
+        clearTimeout(typing);
+        typing = setTimeout(restart, TYPING);
+    });
     size.addEventListener('change', restart);
     forth.addEventListener('click', () => turn({ befores: [...page.befores, page.after], after: page.last }));
     back.addEventListener('click', () => turn({ befores: page.befores.slice(0, -1), after: page.befores.at(-1) }));
-    signal.addEventListener('abort', () => polling.stop());
-    events.addEventListener('event', () => polling.now(), { signal });
+    signal.addEventListener('abort', () => {
+        polling.stop();
+        clearTimeout(typing);
+        cancelAnimationFrame(filling);
+    });
+    events.addEventListener('change', () => polling.soon(), { signal });
     restart();
     onStats(signal, count);
 

@@ -97,7 +97,7 @@ export async function pages(board) {
     const rows = page.locator('main tbody tr');
     const first = () => rows.first().getByRole('link').textContent();
     await page.getByText('1 to 50 of 130').waitFor();
-    assert.equal(await rows.count(), 50);
+    await board.until('fifty rows', () => rows.count(), (many) => many === 50);
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByText('51 to 100 of 130').waitFor();
     assert.equal(await first(), 'r050.test');
@@ -183,6 +183,25 @@ export async function silence(board) {
     await page.unroute('**/api/**');
     await page.getByText('connected').waitFor();
     await board.until('the words go', () => page.getByRole('alert').getByText('The proxy does not answer').count(), (many) => many === 0);
+}
+
+/** What the proxy itself tells of changes that are made elsewhere. */
+export async function liveEvents(board) {
+    const page = await board.open('#/events');
+    await page.getByText('Live').waitFor();
+    await board.made('POST', '/routes', { vHost: 'a.test', backends: [{ id: 'one', hostname: '127.0.0.1', port: board.origin }] });
+    await board.made('POST', '/routes/a.test/backends/one/dead');
+    const lines = page.getByRole('log').getByRole('listitem');
+    await board.until('two events', () => lines.count(), (many) => many === 2);
+    assert.match(await lines.nth(1).textContent(), /route created *a\.test/);
+    assert.match(await lines.nth(0).textContent(), /backend dead *a\.test.*maintenance/);
+    await page.goto(`${board.admin}/#/routes/a.test`);
+    await page.getByRole('row', { name: /^one/ }).getByText('maintenance').waitFor();
+    await board.made('DELETE', '/routes/a.test/backends/one/dead');
+    await page.getByRole('row', { name: /^one/ }).getByText('alive').waitFor();
+    await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('backend alive').waitFor();
+    await board.shot('live');
 }
 
 /** Server-sent events, whatever pieces they come in, and taken up again where the connection ended. */
