@@ -37,7 +37,8 @@ Result<app::Options> options_of(const ProxyOptions& chosen) {
     }
     if (chosen.workers != 0) options.workers = chosen.workers;
     options.drain_timeout = chosen.drain_timeout;
-    options.watchdog = {};  // whether its process ends is for the program to say
+    options.max_memory = 0;  // the program around us has a use for its memory, too
+    options.watchdog = {};   // whether its process ends is for the program to say
     const auto store = app::parse_store(chosen.store);
     if (!store) return Failure{Error{"not a store: " + chosen.store}};
     options.store = *store;

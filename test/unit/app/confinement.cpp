@@ -86,7 +86,8 @@ int tries(long outcome) {
 std::string of_status(const std::string& name) {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);) {
-        if (line.starts_with(name + ":")) return line.substr(line.find_first_not_of(": \t", 5));
+        if (line.starts_with(name + ":"))
+            return line.substr(line.find_first_not_of(" \t", name.size() + 1));
     }
     return {};
 }
