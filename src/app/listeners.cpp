@@ -60,10 +60,16 @@ Result<void> Listeners::listen_for_clients(const ListenOn& where, bool is_tls) {
 
 Result<void> Listeners::listen_on_address(const net::Address& address, bool is_tls) {
     const std::string name = "client " + address.endpoint();
+    const std::size_t taken_before = taken_over_.size();
     auto fds = sockets_at(address, name);
     if (!fds) return Failure{fds.error()};
+    const bool is_taken = taken_over_.size() > taken_before;
     for (const int fd : *fds) {
-        clients_.push_back({.name = name, .fd = fd, .unix_path = path_of(address), .stays = false});
+        clients_.push_back({.name = name,
+                            .fd = fd,
+                            .unix_path = path_of(address),
+                            .stays = is_taken,
+                            .is_taken_over = is_taken});
     }
     share_out(*fds, is_tls);
     return {};
@@ -103,13 +109,17 @@ Result<void> Listeners::listen_for_admin(const Options& options) {
     if (options.admin.family() == AF_UNSPEC) return {};
     const std::string name = "admin " + options.admin.endpoint();
     std::vector<int> fds = take_over(name);
+    const bool is_taken = !fds.empty();
     if (fds.empty()) {
         auto fd = net::listen_on(options.admin, net::UnixAccess::owner);
         if (!fd) return Failure{fd.error()};
         fds.push_back(*fd);
     }
-    admin_.push_back(
-        {.name = name, .fd = fds.front(), .unix_path = path_of(options.admin), .stays = false});
+    admin_.push_back({.name = name,
+                      .fd = fds.front(),
+                      .unix_path = path_of(options.admin),
+                      .stays = is_taken,
+                      .is_taken_over = is_taken});
     return {};
 }
 
@@ -150,6 +160,14 @@ std::vector<int> Listeners::inherited() const {
         }
     }
     return fds;
+}
+
+void Listeners::own_all() {
+    for (auto* listening : {&clients_, &admin_}) {
+        for (Listening& one : *listening) {
+            if (std::exchange(one.is_taken_over, false)) one.stays = false;
+        }
+    }
 }
 
 void Listeners::leave_to_successor(const std::vector<std::string>& names) {

@@ -46,6 +46,8 @@ class Listeners {
     std::vector<int> inherited() const;
     /// What has been taken over by name.
     const std::vector<std::string>& taken_over() const noexcept { return taken_over_; }
+    /// Whoever had those that have been taken over accepts on them no more: they end with us.
+    void own_all();
     /// Another process listens on these from now on: they do not end with us.
     void leave_to_successor(const std::vector<std::string>& names);
 
@@ -60,8 +62,9 @@ class Listeners {
     struct Listening {
         std::string name;  // among processes that follow each other
         int fd = -1;
-        std::string unix_path;  // empty: none that goes with it
-        bool stays = false;     // others listen on it too, and go on
+        std::string unix_path;       // empty: none that goes with it
+        bool stays = false;          // others listen on it too, and go on
+        bool is_taken_over = false;  // and until own_all() it stays
     };
 
     Result<void> listen_for_clients(const ListenOn& where, bool is_tls);

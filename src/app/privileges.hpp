@@ -47,6 +47,10 @@ Result<void> hide_memory();
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();
 
+/// Raises the limit of locked memory, as far as may be: rings of io_uring count (Linux 6.14), those
+/// of all processes of one user together, and while an upgrade lasts there are twice as many.
+void raise_locked_limit() noexcept;
+
 /// --max-connections where it is not given (SPEC section 1): room is left for backends and for
 /// ourselves.
 std::uint64_t default_max_connections(std::uint64_t file_limit);

@@ -52,6 +52,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     const auto engine = choose_engine();
     if (!engine) return Failure{engine.error()};
     const std::uint64_t files = raise_file_limit();
+    raise_locked_limit();
     options_.proxy.max_connections =
         options_.max_connections.value_or(default_max_connections(files));
     limits_ = std::make_unique<proxy::ConnectionLimits>(options_.proxy.max_connections,
@@ -102,6 +103,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     if (predecessor != nullptr) {
         for (const std::string& name : listeners_.taken_over()) predecessor->takes(name);
         predecessor->ready();
+        listeners_.own_all();
     }
     for (auto& worker : workers_) worker->accept();
     control_.serve();

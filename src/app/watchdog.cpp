@@ -23,6 +23,9 @@ constexpr int looks_before_stuck = 8;
 constexpr Duration shortest_look = std::chrono::milliseconds(5);
 /// What a thread that could run must have run of the time that counts against it.
 constexpr int least_share = 4;  // a quarter
+/// How long loops may take to come round for the first time, before they are watched.
+constexpr auto first_round = std::chrono::seconds(1);
+constexpr auto short_while = std::chrono::milliseconds(1);
 /// How long the stuck thread may take to write its stack.
 constexpr auto stack_time = std::chrono::seconds(1);
 constexpr std::size_t deepest_stack = 128;
@@ -127,11 +130,30 @@ void Watchdog::start() {
     }
     if (shortest == never - TimePoint{}) return;
     look_period_ = std::max(shortest / looks_before_stuck, shortest_look);
+    meet_all();
     told_alive_ = Clock::now();
     thread_ = std::thread([this] {
         ::pthread_setname_np(::pthread_self(), "penstock-dog");
         run();
     });
+}
+
+void Watchdog::ask(Loop& loop) {
+    loop.is_asked.store(true, std::memory_order_relaxed);
+    loop.mailbox.post(loop);
+}
+
+/// From then on it is known whose thread is whose.
+void Watchdog::meet_all() {
+    for (const auto& loop : loops_) {
+        if (!loop->has_ended()) ask(*loop);
+    }
+    const auto all_known = [this] {
+        return std::none_of(loops_.begin(), loops_.end(),
+                            [](const auto& loop) { return loop->is_asked.load(); });
+    };
+    const TimePoint last = Clock::now() + first_round;
+    while (!all_known() && Clock::now() < last) std::this_thread::sleep_for(short_while);
 }
 
 void Watchdog::stop() {
@@ -174,8 +196,7 @@ void Watchdog::look_at(Loop& loop, Duration counted) {
         loop.answered_since_told = loop.answered_since_told || loop.thread.load() != 0;
         loop.unanswered = {};
         if (loop.thread.load() != 0) loop.cpu_before = loop.cpu_time();
-        loop.is_asked.store(true, std::memory_order_relaxed);
-        loop.mailbox.post(loop);
+        ask(loop);
         return;
     }
     if (loop.thread.load() != 0) {

@@ -49,7 +49,8 @@ class Watchdog {
     /// What becomes of a loop that is stuck; abort_with_stack() is what the program does.
     void on_stuck(std::function<void(const Stuck&)> callback) { stuck_ = std::move(callback); }
 
-    /// Nothing is watched, nobody told: no thread.
+    /// Returns when every loop has come round once, or has had a second for it. Nothing is watched,
+    /// nobody told: no thread.
     void start();
     void stop();
 
@@ -57,6 +58,8 @@ class Watchdog {
     struct Loop;
 
     void run();
+    void ask(Loop& loop);
+    void meet_all();
     void look(TimePoint now, Duration counted);
     void look_at(Loop& loop, Duration counted);
     void tell(TimePoint now);

@@ -225,6 +225,33 @@ def undone(t):
     equal(proxy.add_route("three.test").status, 201, "status of a write")
 
 
+@case("a new process that fails with the sockets in its hands leaves them as they were")
+def late_failure(t):
+    """It has bound everything and has the store when it finds that its tokens are nobody's secret."""
+    folder = t.folder()
+    unix, token = f"{folder}/http.sock", "w" * 32
+    path = private(folder, "tokens", f"{token} read-write ops\n")
+    proxy = t.start("--admin-token-file", path, "--http", f"unix:{unix}", "--store", f"sqlite:{folder}/store.db", workers=2)
+    origin = t.bare_origin()
+    route = {"vHost": "*", "backends": [origin.backend]}
+    equal(proxy.api("POST", "/api/v1/routes", route, bearer(token)).status, 201, "status of POST")
+    os.chmod(path, 0o666)
+    for count in (1, 2):
+        proxy.signal(signal.SIGUSR2)
+        t.eventually(lambda count=count: len(log_lines(proxy, "upgrade failed: this process goes on")) == count, "the failure")
+        contains(log_lines(proxy, "upgrade failed: this process goes on")[-1]["reason"], "--admin-token-file", "the reason")
+        for _ in range(20):
+            equal(t.client(proxy).fetch("any.test").status, 200, "status over TCP")
+            equal(t.client_at(unix).fetch("any.test").status, 200, "status over the Unix socket")
+        equal(proxy.api("GET", "/readyz").status, 200, "readiness: the API's socket")
+    lacks(proxy.stderr(), "cannot accept", "the log")
+    os.chmod(path, 0o600)
+    answer = proxy.api("POST", "/api/v1/process/upgrade", headers=bearer(token))
+    equal(answer.status, 200, f"status of the upgrade ({answer.body})")
+    proxy.follow(answer.json["pid"])
+    equal(t.client_at(unix).fetch("any.test").status, 200, "status then")
+
+
 @case("one at a time: a second is refused while the first is under way; SIGTERM ends both")
 def one_at_a_time(t):
     proxy, program = replaceable(t)

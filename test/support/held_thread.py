@@ -47,7 +47,9 @@ class HeldThread:
         self.held.set()
         if self.error:
             return
-        self.free.wait()
+        while not self.free.wait(0.02):
+            if os.waitpid(self.thread, WALL | os.WNOHANG)[0]:
+                return  # it has ended with its process, which waits for that to be noticed
         try:
             _ptrace(PTRACE_DETACH, self.thread)
         except OSError:
