@@ -158,6 +158,9 @@ def silent(t):
     ("a flag that there is not", ["routes", "list", "--al"], "--al"),
     ("another output", ["routes", "list", "-o", "xml"], "xml"),
     ("a time that is none", ["routes", "list", "--timeout", "soon"], "soon"),
+    ("a backend that is none", ["routes", "add", "a.test", "nowhere"], "nowhere"),
+    ("a backend without a port", ["backends", "add", "a.test", "10.0.0.1:"], "10.0.0.1:"),
+    ("a field without a value", ["routes", "add", "a.test", "10.0.0.1:80", "--set", "retries"], "retries"),
     ("a revision that is no number", ["config", "rollback", "last"], "REVISION"),
     ("a shell that there is not", ["completion", "tcsh"], "tcsh"),
 ])

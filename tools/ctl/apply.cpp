@@ -106,10 +106,7 @@ PlannedPut plan_put(Session& session, std::string_view what, const std::string& 
     const JsonView old = before ? before->root() : JsonView();
     try {
         const Document after = Session::read(put(session, planned, true));
-        KnownIds known;
-        add_ids(known, old);
-        add_ids(known, given);
-        planned.diffs = compare(what, old, after.root(), known);
+        planned.diffs = compare(what, old, after.root(), KnownIds(given, old));
         planned.unshown = unshown_fields(given, after.root());
     } catch (Refusal& refusal) {
         refusal.lines.front().insert(0, fmt::format("{}: ", printable(what)));

@@ -38,13 +38,11 @@ std::string details_of(JsonView provider) {
 }
 
 int list_providers(Session& session) {
-    Answer list;
-    list.body = session.get_list(providers_path, "id");
+    const Document providers = session.get_list(providers_path, "id");
     if (session.is_json()) {
-        session.print_json(list.body);
+        session.print_json(providers.answer.body);
         return 0;
     }
-    const Document providers = Session::read(std::move(list));
     Table table({{"PROVIDER"}, {"TYPE"}, {"CREDENTIALS GO ON"}, {"DETAILS"}});
     for (const JsonView provider : providers.root().items()) {
         table.add({provider["id"].text(), provider["type"].text(),

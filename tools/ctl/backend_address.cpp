@@ -20,4 +20,10 @@ Result<void> set_address(FieldValues& backend, std::string_view text) {
     return {};
 }
 
+std::string check_address(const std::string& text) {
+    FieldValues backend;
+    const auto set = set_address(backend, text);
+    return set ? std::string() : set.error().message;
+}
+
 }  // namespace penstock::ctl

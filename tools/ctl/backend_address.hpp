@@ -3,6 +3,7 @@
 // Pure functions, any thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <penstock/result.hpp>
@@ -13,5 +14,8 @@ namespace penstock::ctl {
 
 /// Its `hostname` and `port`. The error is one line.
 Result<void> set_address(FieldValues& backend, std::string_view text);
+
+/// For check(): what is wrong with it, or nothing.
+std::string check_address(const std::string& text);
 
 }  // namespace penstock::ctl

@@ -40,9 +40,7 @@ std::string backends_json(JsonView route) {
 
 /// Those of every route, and which are out of use.
 int list_all(Session& session) {
-    Answer list;
-    list.body = session.get_list("/api/v1/routes", "vHost");
-    const Document routes = Session::read(std::move(list));
+    const Document routes = session.get_list("/api/v1/routes", "vHost");
     if (session.is_json()) {
         std::string json;
         for (const JsonView route : routes.root().items()) {
@@ -152,7 +150,8 @@ void add_backends(CommandTree& tree) {
         tree.command(backends, "add", "Add a backend to a route",
                      [added](Session& session) { return add_backend(session, *added); });
     add_positional(add, "VHOST", added->v_host, "The route's host");
-    add_positional(add, "ADDRESS", added->backend, "HOST:PORT of the backend");
+    add_positional(add, "ADDRESS", added->backend, "HOST:PORT of the backend")
+        ->check(check_address);
     add_option(add, "--id", "ID", added->id, "Its id (default: a UUID)");
     add_option(add, "--weight", "N", added->weight, "Its share of the requests, 0 to 1000");
     add_set(add, added->fields);

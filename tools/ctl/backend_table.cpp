@@ -57,7 +57,7 @@ Table backend_table(JsonView route, JsonView stats) {
                    backend["weight"].text(), state_cell(backend["state"].text()),
                    backend["failureCount"].text(), circuit_cell(numbers),
                    numbers["attempts"]["active"].text(), rate(numbers["rate"]["10s"].number()),
-                   milliseconds(total["p50"].number()), milliseconds(total["p99"].number())});
+                   latency(total, "p50"), latency(total, "p99")});
     }
     return table;
 }

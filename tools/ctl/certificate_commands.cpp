@@ -26,13 +26,11 @@ struct CertificateArguments {
 };
 
 int list_certificates(Session& session) {
-    Answer list;
-    list.body = session.get_list(certificates_path, "domain");
+    const Document domains = session.get_list(certificates_path, "domain");
     if (session.is_json()) {
-        session.print_json(list.body);
+        session.print_json(domains.answer.body);
         return 0;
     }
-    const Document domains = Session::read(std::move(list));
     Table table({{"DOMAIN"}, {"KEY"}, {"DAYS", Align::right}, {"EXPIRES"}, {"ISSUER"}, {"NAMES"}});
     std::size_t ending = 0;
     for (const JsonView domain : domains.root().items()) {

@@ -163,6 +163,10 @@ void Client::limit_patience(Duration patience) noexcept {
     callee_.connect_timeout = std::min(callee_.connect_timeout, patience);
 }
 
+void Client::extend_patience(Duration patience) noexcept {
+    callee_.timeout = std::max(callee_.timeout, patience);
+}
+
 void Client::expect_silence(Duration longest) noexcept {
     callee_.silence = longest;
 }

@@ -58,6 +58,8 @@ class Client {
     void expect_silence(Duration longest) noexcept;
     /// For as long as a person does not notice: completion.
     void limit_patience(Duration patience) noexcept;
+    /// For an answer that takes its time: at least this long.
+    void extend_patience(Duration patience) noexcept;
 
   private:
     Client(Endpoint endpoint, std::unique_ptr<io::Ring> ring);

@@ -10,15 +10,11 @@
 
 namespace penstock::ctl {
 
-namespace {
-
 /// CLI11 checks a value by a text: what is wrong with it, or nothing.
-std::string check_timeout(const std::string& text) {
+std::string check_duration(const std::string& text) {
     const auto parsed = model::parse_duration(text);
     return parsed ? std::string() : "'" + text + "': " + parsed.error().message;
 }
-
-}  // namespace
 
 std::function<std::string(const std::string&)> one_of(std::vector<std::string> words) {
     return [words = std::move(words)](const std::string& text) {
@@ -61,7 +57,7 @@ void CommandTree::add_common_options() {
         ->check(one_of({"table", "json"}))
         ->default_str("table");
     add_option(root_, "--timeout", "TIME", timeout_, "How long an answer may take: 500ms, 30s, 2m")
-        ->check(check_timeout)
+        ->check(check_duration)
         ->default_str("30s");
     root_.callback([this] {
         common_.is_json = output_ == "json";

@@ -60,6 +60,7 @@ CLI::Option* add_option(CLI::App& command, const std::string& flags, const std::
                         std::string& into, const std::string& help);
 /// For check(): what is wrong with a word, or nothing.
 std::function<std::string(const std::string&)> one_of(std::vector<std::string> words);
+std::string check_duration(const std::string& text);
 /// --dry-run, of every write.
 void add_dry_run(CLI::App& command, bool& into);
 

@@ -42,14 +42,16 @@ bool is_list_of_objects(JsonView value) {
            std::all_of(items.begin(), items.end(), [](JsonView item) { return item.is_object(); });
 }
 
-/// What names an item of a list; where nothing does, its place.
+/// What names an item of a list; where nothing does, its place. A backend whose id the document
+/// does not give is known by its address, before and after.
 std::string name_of(JsonView item, std::size_t place, const KnownIds& known) {
+    const std::string host = item["hostname"].text();
+    if (!host.empty() && known.given.find(item["id"].text()) == known.given.end())
+        return fmt::format("{}:{}", host, item["port"].text());
     for (const std::string_view name : names) {
         const std::string text = item[name].text();
         if (!text.empty() && (name != "id" || known.contains(text))) return text;
     }
-    const std::string host = item["hostname"].text();
-    if (!host.empty()) return fmt::format("{}:{}", host, item["port"].text());
     return std::to_string(place);
 }
 
@@ -115,7 +117,7 @@ std::vector<FieldChange> changes(const Flattened& before, const Flattened& after
         if (known == old_fields.end()) {
             const bool is_all_new = is_whole || is_part_of_addition(path, old_fields);
             if (!is_all_new || !says_nothing(json)) found.push_back({path, {}, shortened(json)});
-        } else if (known->second != json) {
+        } else if (known->second != json && json != id_to_come) {
             found.push_back({path, shortened(std::string(known->second)), shortened(json)});
         }
     }
@@ -173,6 +175,12 @@ void diff_section(std::string_view what, JsonView before, JsonView after, const 
     }
 }
 
+void add_ids(std::set<std::string, std::less<>>& into, JsonView value) {
+    if (const std::string id = value["id"].text(); !id.empty()) into.insert(id);
+    for (const auto& [name, inner] : value.members()) add_ids(into, inner);
+    for (const JsonView item : value.items()) add_ids(into, item);
+}
+
 JsonView item_like(JsonView wanted, JsonView list) {
     for (const std::string_view name : names) {
         const std::string text = to_lower(wanted[name].text());
@@ -185,7 +193,7 @@ JsonView item_like(JsonView wanted, JsonView list) {
     return {};
 }
 
-void find_unshown(const std::string& path, JsonView given, JsonView shown,
+void find_unshown(const std::string& path, JsonView given, JsonView shown, const KnownIds& known,
                   std::vector<std::string>& into) {
     for (const auto& [name, value] : given.members()) {
         if (!value.exists()) continue;
@@ -195,15 +203,15 @@ void find_unshown(const std::string& path, JsonView given, JsonView shown,
         if (!other.exists() && !says_nothing(value.json())) {
             into.push_back(below);
         } else if (value.is_object()) {
-            find_unshown(below, value, other, into);
+            find_unshown(below, value, other, known, into);
         } else if (is_list_of_objects(value)) {
             const auto items = value.items();
             const auto others = other.items();
             for (std::size_t i = 0; i < items.size(); ++i) {
                 JsonView like = item_like(items[i], other);
                 if (!like.exists() && others.size() == items.size()) like = others[i];
-                find_unshown(fmt::format("{}[{}]", below, name_of(items[i], i, {})), items[i], like,
-                             into);
+                find_unshown(fmt::format("{}[{}]", below, name_of(items[i], i, known)), items[i],
+                             like, known, into);
             }
         }
     }
@@ -211,10 +219,9 @@ void find_unshown(const std::string& path, JsonView given, JsonView shown,
 
 }  // namespace
 
-void add_ids(KnownIds& known, JsonView value) {
-    if (const std::string id = value["id"].text(); !id.empty()) known.insert(id);
-    for (const auto& [name, inner] : value.members()) add_ids(known, inner);
-    for (const JsonView item : value.items()) add_ids(known, item);
+KnownIds::KnownIds(JsonView document, JsonView before) {
+    add_ids(given, document);
+    add_ids(present, before);
 }
 
 ObjectDiff diff_objects(std::string what, JsonView before, JsonView after, const KnownIds& known) {
@@ -247,7 +254,7 @@ std::vector<ObjectDiff> diff_configs(JsonView before, JsonView after, const Know
 
 std::vector<std::string> unshown_fields(JsonView given, JsonView shown) {
     std::vector<std::string> found;
-    find_unshown("", given, shown, found);
+    find_unshown("", given, shown, KnownIds(given, {}), found);
     return found;
 }
 

@@ -33,13 +33,20 @@ struct ObjectDiff {
     std::vector<FieldChange> fields;
 };
 
-/// Ids that are no surprise: those that are there, and those that were given. Others were made up
-/// by a dry run, and will be others when it is done.
-using KnownIds = std::set<std::string, std::less<>>;
-void add_ids(KnownIds& known, JsonView value);
+/// Ids that are no surprise: others were made up by a dry run, and will be others when it is done.
+struct KnownIds {
+    std::set<std::string, std::less<>> given;    // by the document
+    std::set<std::string, std::less<>> present;  // already
+
+    /// `before` may be absent.
+    KnownIds(JsonView document, JsonView before);
+    bool contains(std::string_view id) const {
+        return given.find(id) != given.end() || present.find(id) != present.end();
+    }
+};
 
 /// Absent views: the object is not there before, or after. Null and empty fields of what is added
-/// are left out, and the run-time state of backends.
+/// are left out, the run-time state of backends, and that an id that nobody has given is made anew.
 ObjectDiff diff_objects(std::string what, JsonView before, JsonView after, const KnownIds& known);
 
 /// Two documents of /config, object by object; those that are the same are not among the results.

@@ -90,12 +90,15 @@ int follow_events(Session& session, const EventArguments& given) {
         });
         stream.restart();
         if (client.is_interrupted()) return 0;
-        has_followed = has_followed || has_begun || (answer && answer->status == 200);
+        if (answer && answer->is_success() &&
+            !answer->field("content-type").starts_with("text/event-stream"))
+            throw Refusal{{"the answer is no stream of events"}};
         const bool is_refused = answer && !answer->is_success();
+        has_followed = has_followed || has_begun || (answer && !is_refused);
         if (is_refused && (answer->status != too_many_streams || !has_followed))
             throw refusal_of(*answer);
         // Whoever cannot be reached at all is not waited for: the address may be wrong.
-        if (!has_followed) throw Refusal{{answer ? "the stream is none" : answer.error().message}};
+        if (!has_followed) throw Refusal{{answer.error().message}};
         if (has_begun) wait = {};
         wait = std::max<Duration>(wait, stream.retry());
         if (!answer && !has_begun)

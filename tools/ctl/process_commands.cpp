@@ -83,13 +83,8 @@ int show_status(Session& session) {
         session.print(fmt::format("{{\"ready\":{},\"stats\":{}}}\n", is_ready, stats.answer.body));
         return is_ready ? 0 : exit_not_ready;
     }
-    const auto list = [&session](const char* path, const char* key) {
-        Answer all;
-        all.body = session.get_list(path, key);
-        return Session::read(std::move(all));
-    };
-    const Document routes = list("/api/v1/routes", "vHost");
-    const Document certificates = list("/api/v1/certificates", "domain");
+    const Document routes = session.get_list("/api/v1/routes", "vHost");
+    const Document certificates = session.get_list("/api/v1/certificates", "domain");
     const Document revisions = session.get("/api/v1/config/revisions");
     const JsonView root = stats.root();
     FactSheet facts;
@@ -115,6 +110,19 @@ int show_status(Session& session) {
     return is_ready ? 0 : exit_not_ready;
 }
 
+/// The new process has to load its configuration first: that has its own time-out.
+constexpr Duration upgrade_patience = std::chrono::minutes(2);
+
+int upgrade(Session& session) {
+    session.client().extend_patience(upgrade_patience);
+    const Answer answer = session.ask(write("POST", "/api/v1/process/upgrade", false));
+    const Document upgraded = Session::read(answer);
+    session.report(answer,
+                   fmt::format("process {} has taken over from {}, which ends its requests",
+                               upgraded.root()["pid"].text(), upgraded.root()["replaces"].text()));
+    return 0;
+}
+
 int show_version(Session& session) {
     if (session.is_json())
         session.print(fmt::format("{{\"version\":\"{}\",\"commit\":\"{}\"}}\n", PENSTOCK_VERSION,
@@ -130,6 +138,8 @@ void add_process(CommandTree& tree) {
     tree.command(tree.root(), "status",
                  "The process at a glance: exit 1 where it does not take traffic", show_status);
     tree.command(tree.root(), "health", "Whether it takes traffic: exit 0 or 1", show_health);
+    tree.command(tree.root(), "upgrade",
+                 "Have a new process take over, without a lost request: for a new binary", upgrade);
     tree.command(tree.root(), "version", "The version of this program", show_version);
 }
 

@@ -49,13 +49,11 @@ LiveNumbers live_numbers(Session& session) {
 }
 
 int list_routes(Session& session) {
-    Answer list;
-    list.body = session.get_list(routes_path, "vHost");
+    const Document routes = session.get_list(routes_path, "vHost");
     if (session.is_json()) {
-        session.print_json(list.body);
+        session.print_json(routes.answer.body);
         return 0;
     }
-    const Document routes = Session::read(std::move(list));
     const LiveNumbers live = live_numbers(session);
     Table table({{"VHOST"},
                  {"STRATEGY"},
@@ -180,6 +178,7 @@ void add_routes(CommandTree& tree) {
     add_positional(add, "VHOST", added->v_host,
                    "Its host: a name, *.SUFFIX, or * for what else comes");
     add.add_option("BACKEND", added->backends, "HOST:PORT of each backend")
+        ->check(check_address)
         ->required()
         ->type_name("");
     add_set(add, added->fields);

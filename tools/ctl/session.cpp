@@ -91,8 +91,10 @@ Document Session::get(const std::string& path) {
     return read(ask({.method = "GET", .path = path, .body = {}, .fields = {}}));
 }
 
-std::string Session::get_list(const std::string& path, std::string_view key) {
-    std::string all = "[";
+Document Session::get_list(const std::string& path, std::string_view key) {
+    Answer list;
+    std::string& all = list.body;
+    all = "[";
     std::string after;
     for (bool is_last = false; !is_last;) {
         const Document part =
@@ -103,7 +105,8 @@ std::string Session::get_list(const std::string& path, std::string_view key) {
         is_last = items.size() < page;
         if (!is_last) after = encoded(items.back()[key].text());
     }
-    return all + ']';
+    all += ']';
+    return read(std::move(list));
 }
 
 void Session::print(std::string_view text) {

@@ -56,8 +56,8 @@ class Session {
     Document get(const std::string& path);
     /// Whatever status it has.
     Answer try_to(const Request& request);
-    /// All of a list, page by page, as one JSON array.
-    std::string get_list(const std::string& path, std::string_view key);
+    /// All of a list, page by page, as one JSON array; `key` names its items.
+    Document get_list(const std::string& path, std::string_view key);
     static Document read(Answer answer);
 
     // --- telling ---

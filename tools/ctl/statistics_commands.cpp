@@ -45,7 +45,7 @@ void add_requests(FactSheet& facts, JsonView of, std::uint64_t active_limit = 0,
                                    bytes(of["bytes"]["out"].number())));
 }
 
-Table latency_table(JsonView latency) {
+Table latency_table(JsonView latencies) {
     Table table({{"LATENCY (60 s)"},
                  {"COUNT", Align::right},
                  {"MEAN", Align::right},
@@ -54,11 +54,10 @@ Table latency_table(JsonView latency) {
                  {"P99", Align::right},
                  {"P99.9", Align::right},
                  {"MAX", Align::right}});
-    for (const auto& [phase, numbers] : latency.members()) {
-        table.add({phase, numbers["count"].text(), milliseconds(numbers["mean"].number()),
-                   milliseconds(numbers["p50"].number()), milliseconds(numbers["p90"].number()),
-                   milliseconds(numbers["p99"].number()), milliseconds(numbers["p99.9"].number()),
-                   milliseconds(numbers["max"].number())});
+    for (const auto& [phase, numbers] : latencies.members()) {
+        table.add({phase, numbers["count"].text(), latency(numbers, "mean"),
+                   latency(numbers, "p50"), latency(numbers, "p90"), latency(numbers, "p99"),
+                   latency(numbers, "p99.9"), latency(numbers, "max")});
     }
     return table;
 }
@@ -82,8 +81,7 @@ Table route_table(JsonView routes) {
                    requests["received"].text(), requests["active"].text(),
                    requests["queued"].text(), requests["rejected"].text(),
                    Cell(std::to_string(failed), failed > 0 ? Tone::warning : Tone::plain),
-                   route["retries"].text(), milliseconds(total["p50"].number()),
-                   milliseconds(total["p99"].number())});
+                   route["retries"].text(), latency(total, "p50"), latency(total, "p99")});
     }
     return table;
 }
@@ -134,26 +132,31 @@ std::string of_route(Session& session, const std::string& v_host) {
            backend_table(route.root(), root).text(session.has_colour());
 }
 
+using Draw = std::string (*)(Session&, const std::string& v_host);
+
 /// Draws it again and again, until Ctrl-C; on a terminal in place, else one block below the other.
-int watch(Session& session, const StatisticsArguments& given,
-          std::string (*draw)(Session&, const std::string&)) {
-    const auto interval = require(model::parse_duration(given.interval));
+int watch(Session& session, const StatisticsArguments& given, Draw draw) {
+    const auto interval = *model::parse_duration(given.interval);
     const bool in_place = !session.is_json() && ::isatty(STDOUT_FILENO) == 1;
     session.client().catch_interrupts();
+    const auto end = [&] {
+        if (in_place) session.print("\n");  // behind the ^C that the terminal has shown
+        return 0;
+    };
     for (bool first = true;; first = false) {
         std::string block;
         try {
             block = draw(session, given.v_host);
         } catch (const Refusal&) {
-            if (session.client().is_interrupted()) return 0;
+            if (session.client().is_interrupted()) return end();
             throw;
         }
         if (in_place)
             block.insert(0, "\x1b[H\x1b[2J");  // to the top, and clear what was there
         else if (!first && !session.is_json())
-            session.print("\n");
+            block.insert(0, "\n");
         session.print(block);
-        if (!session.flush() || !session.client().sleep(interval)) return 0;
+        if (!session.flush() || !session.client().sleep(interval)) return end();
     }
 }
 
@@ -176,6 +179,7 @@ void add_statistics(CommandTree& tree) {
     add_positional(stats, "VHOST", given->v_host, "The route's host")->required(false);
     stats.add_flag("--watch", given->watch, "Again and again, until Ctrl-C");
     add_option(stats, "--interval", "TIME", given->interval, "How often, with --watch")
+        ->check(check_duration)
         ->default_str("2s");
 }
 

@@ -43,6 +43,10 @@ std::string milliseconds(double ms) {
     return ms >= 10 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.2f} ms", ms);
 }
 
+std::string latency(JsonView numbers, std::string_view which) {
+    return numbers["count"].count() == 0 ? std::string() : milliseconds(numbers[which].number());
+}
+
 std::string bytes(double count) {
     constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     std::size_t unit = 0;

@@ -20,6 +20,8 @@ Cell state_cell(const std::string& state);
 Cell health_cell(JsonView backends);
 /// Milliseconds: "0.42 ms", "12 ms", "3.1 s".
 std::string milliseconds(double ms);
+/// One number of a latency's ("p99"); empty where nothing was measured.
+std::string latency(JsonView numbers, std::string_view which);
 /// "512 B", "1.4 KiB", "38 MiB".
 std::string bytes(double count);
 /// Requests a second.

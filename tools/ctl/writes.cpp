@@ -21,6 +21,10 @@ void add_set(CLI::App& command, std::vector<std::string>& into) {
     command
         .add_option("--set", into,
                     "A further field: retries=3, health.maxFails=2, caCert=@FILE; repeatable")
+        ->check([](const std::string& text) {
+            const bool is_assignment = text.find('=') != std::string::npos && text.front() != '=';
+            return is_assignment ? std::string() : "'" + text + "': FIELD=VALUE is wanted";
+        })
         ->type_name("FIELD=VALUE")
         ->allow_extra_args(false);
 }

@@ -51,6 +51,10 @@ std::string names_of(const CLI::Option& option) {
     return names;
 }
 
+std::string sentence(const std::string& text) {
+    return prose(ends_sentence(text) ? text : text + ".");
+}
+
 bool takes_value(const CLI::Option& option) {
     return option.get_items_expected_max() > 0;
 }
@@ -69,7 +73,7 @@ std::vector<const CLI::Option*> shown_flags(const CLI::App& app) {
 
 std::string flag_item(const CLI::Option& option) {
     std::string text = fmt::format(".It {}{}\n{}", names_of(option), value_of(option),
-                                   prose(option.get_description()));
+                                   sentence(option.get_description()));
     if (const std::string fallback = option.get_default_str(); !fallback.empty())
         text += prose("Default: " + fallback + ".");
     return text;
@@ -110,11 +114,11 @@ std::string command_item(const CLI::App& command, const std::string& path) {
         if (option->get_required())
             text += fmt::format(" {}{}", names_of(*option), value_of(*option));
     }
-    text += "\n" + prose(command.get_description() + ".");
+    text += "\n" + sentence(command.get_description());
     for (const CLI::Option* option : command.get_options()) {
         if (option->get_positional() && !option->get_description().empty()) {
             text += fmt::format(".Pp\n.Ar {} :\n{}", argument(option->get_name(true)),
-                                prose(option->get_description() + "."));
+                                sentence(option->get_description()));
         }
     }
     return text + flag_list(own_flags(command));
@@ -168,7 +172,7 @@ std::string commands(const CLI::App& app) {
     for (const CLI::App* command : app.get_subcommands(any_command)) {
         const auto below = command->get_subcommands(any_command);
         text += fmt::format(".Ss {}\n", command->get_name());
-        if (!below.empty()) text += prose(command->get_description() + ".");
+        if (!below.empty()) text += sentence(command->get_description());
         text += ".Bl -tag -width Ds\n";
         if (below.empty()) text += command_item(*command, command->get_name());
         for (const CLI::App* one : below)

@@ -21,9 +21,7 @@ std::string diff(const char* before, const char* after, const char* given = "{}"
     const auto old_object = parsed(before == nullptr ? "null" : before);
     const auto new_object = parsed(after == nullptr ? "null" : after);
     const auto said = parsed(given);
-    KnownIds known;
-    add_ids(known, JsonView(old_object.root()));
-    add_ids(known, JsonView(said.root()));
+    const KnownIds known(JsonView(said.root()), JsonView(old_object.root()));
     return diff_text(diff_objects("route a.test", JsonView(old_object.root()),
                                   JsonView(new_object.root()), known),
                      false);
@@ -83,6 +81,15 @@ TEST_CASE("ids that a dry run made up are not shown as if they were to stay", "[
           "    + backends[h:1].port: 1\n");
 }
 
+TEST_CASE("where no ids are given, backends are known by their addresses", "[ctl]") {
+    CHECK(diff(R"({"id":"r","backends":[{"id":"a","hostname":"h","port":1,"weight":1}]})",
+               R"({"id":"new","backends":[{"id":"b","hostname":"h","port":1,"weight":2}]})",
+               R"({"backends":[{"hostname":"h","port":1,"weight":2}]})") ==
+          "~ route a.test\n"
+          "    - backends[h:1].weight: 1\n"
+          "    + backends[h:1].weight: 2\n");
+}
+
 TEST_CASE("what goes altogether is one line", "[ctl]") {
     CHECK(diff(R"({"vHost":"a.test","retries":2})", nullptr) == "- route a.test\n");
 }
@@ -114,7 +121,7 @@ TEST_CASE("whole configurations differ object by object", "[ctl]") {
         "routes":[{"vHost":"c","retries":1},{"vHost":"d","retries":1},
                   {"vHost":"a","retries":2}]})");
     std::string text;
-    KnownIds known{"staff"};
+    const KnownIds known(JsonView(after.root()), JsonView(before.root()));
     for (const ObjectDiff& one :
          diff_configs(JsonView(before.root()), JsonView(after.root()), known))
         text += diff_text(one, false);

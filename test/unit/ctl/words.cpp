@@ -23,6 +23,16 @@ TEST_CASE("numbers as a person reads them", "[ctl]") {
     CHECK(age(90'061) == "1d 1h");
 }
 
+TEST_CASE("what was not measured has no latency", "[ctl]") {
+    const auto document =
+        model::JsonDocument::parse(R"([{"count":0,"p99":0.0},{"count":2,"p99":1.5}])");
+    REQUIRE(document);
+    const auto items = JsonView(document->root()).items();
+    CHECK(latency(items[0], "p99").empty());
+    CHECK(latency(items[1], "p99") == "1.50 ms");
+    CHECK(latency(JsonView(), "p99").empty());
+}
+
 TEST_CASE("a count stands beside its limit, and warns near it", "[ctl]") {
     CHECK(against_limit(3, 0).text == "3");
     CHECK(against_limit(3, 0).tone == Tone::plain);
