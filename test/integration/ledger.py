@@ -167,7 +167,7 @@ def mixed(t):
                 if time.monotonic() >= ends:
                     return
         parts = [http1] * 4 + [http2] * 2 + [nobody]
-        in_threads(every_kind, *[functools.partial(part, t, proxy, book, ends) for part in parts])
+        in_threads(every_kind, *[functools.partial(part, t, proxy, book, ends) for part in parts], deadline=SECONDS + 60)
         check(proxy, log, book, loads, paths)
     finally:
         for origin in origins:
