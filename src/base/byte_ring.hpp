@@ -61,7 +61,7 @@ class ByteRing {
 
     bool empty() noexcept {
         const std::uint64_t head = head_.load(std::memory_order_relaxed);
-        if (seen_tail_ == head) seen_tail_ = tail_.load(std::memory_order_acquire);
+        if (seen_tail_ <= head) seen_tail_ = tail_.load(std::memory_order_acquire);
         return seen_tail_ == head;
     }
     /// The oldest record, until pop(); not of an empty one.

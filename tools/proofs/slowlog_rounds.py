@@ -24,7 +24,6 @@ from harness import contestants, loads  # noqa: E402
 from harness.process import Failed  # noqa: E402
 from harness.statistics import median_interval, paired_ratios  # noqa: E402
 
-BINARY = ROOT / 'build/release/src/app/penstock'
 MOST = 1.25
 WARM_UP = 2  # rounds that do not count: the rings are full by then
 
@@ -59,9 +58,9 @@ def prove(chosen, folder, running):
     origin = contestants.Origin(folder, 1)
     running.append(origin)
     setting = contestants.Setting(folder, 0, 0, None)
-    plain = contestants.Penstock(BINARY, chosen.io, 'plain', origin, setting)
+    plain = contestants.Penstock(chosen.binary, chosen.io, 'plain', origin, setting)
     running.append(plain)
-    slow = contestants.Penstock(BINARY, chosen.io, 'slow', origin, setting, [
+    slow = contestants.Penstock(chosen.binary, chosen.io, 'slow', origin, setting, [
         '--access-log', str(fifo), '--otlp', f'http://127.0.0.1:{collector.getsockname()[1]}'])
     running.append(slow)
     rounds = {plain: [], slow: []}
@@ -92,6 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--io', choices=['uring', 'epoll'], required=True)
     parser.add_argument('--rounds', type=int, default=20)
+    parser.add_argument('--binary', type=pathlib.Path, default=ROOT / 'build/release/src/app/penstock')
     parser.set_defaults(connections=64, seconds=1, hosts=0)
     chosen = parser.parse_args()
     running = []
