@@ -107,6 +107,15 @@ Result<void> hide_memory() {
     return {};
 }
 
+void raise_locked_memory_limit() {
+    const rlimit unbounded{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_MEMLOCK, &unbounded) == 0) return;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);  // less than we would like is no reason to stop
+}
+
 std::uint64_t raise_file_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1'024;

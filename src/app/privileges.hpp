@@ -44,6 +44,10 @@ Result<void> gain_no_privileges();
 /// decides for itself. /proc/PID then belongs to root.
 Result<void> hide_memory();
 
+/// Lets the memory of io_uring's rings be without bound, where we may: without CAP_IPC_LOCK the
+/// kernel counts it for all processes of a user together, against RLIMIT_MEMLOCK.
+void raise_locked_memory_limit();
+
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();
 

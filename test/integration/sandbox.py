@@ -60,7 +60,7 @@ def switched_off(t):
     proxy = t.start("--sandbox", "off")
     for status in threads_of(proxy):
         equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "0"), "NoNewPrivs and Seccomp")
-    expect(confined_line(proxy) is None, "the log does not speak of confinement")
+    expect(confined_line(proxy) is None, "the log does not speak of it")
 
 
 @case("--sandbox on in a build for a sanitizer is refused, elsewhere it starts where the kernel has all of it")
@@ -108,3 +108,21 @@ def unix_sockets(t):
     expect(os.path.exists(path), "the socket's file")
     proxy.stop()
     expect(not os.path.exists(path), "no file after the end")
+
+
+@case("io_uring's rings are not counted against what all processes of root may lock together")
+def locked_memory(t):
+    if os.getuid() != 0:
+        t.skip("needs root")
+    proxy = t.start(workers=2)
+    if not any('"engine":"uring"' in line for line in proxy.stderr_lines()):
+        t.skip("of io_uring alone")
+    with open(f"/proc/{proxy.process.pid}/limits", encoding="ascii") as file:
+        locked = next(line for line in file if line.startswith("Max locked memory"))
+    equal(locked.split()[3:5], ["unlimited", "unlimited"], "soft and hard limit of locked memory")
+
+
+@case("a start that comes to nothing has one line to say, confined or not")
+def one_line(t):
+    expect_refused(run_program("--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--admin-token-file",
+                               f"{t.folder()}/none"), "--admin-token-file")
