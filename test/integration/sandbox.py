@@ -36,9 +36,8 @@ def every_thread(t):
         for name, wanted in (("NoNewPrivs", "1"), ("Seccomp", "2"), ("CapEff", "0" * 16), ("CapPrm", "0" * 16),
                              ("CapAmb", "0" * 16), ("CapInh", "0" * 16)):
             equal(status[name], wanted, f"{name} of {status['Name']}")
-    line = confined_line(proxy)
-    expect(line, "the log says what is in force")
-    equal(line["systemCalls"], "restricted", "system calls")
+    t.eventually(lambda: confined_line(proxy), "a line in the log that says what is in force")
+    equal(confined_line(proxy)["systemCalls"], "restricted", "system calls")
 
 
 @case("--user: the same, once root has become somebody else")
@@ -71,6 +70,7 @@ def insisted_on(t):
     proxy = t.start("--sandbox", "on")
     origin = t.origin(proxy=proxy)
     equal(t.client(proxy).fetch(origin.host).status, 200, "status")
+    t.eventually(lambda: confined_line(proxy), "a line in the log that says what is in force")
     contains(confined_line(proxy)["files"], "Landlock", "what is said of files")
 
 
@@ -115,7 +115,8 @@ def locked_memory(t):
     if os.getuid() != 0:
         t.skip("needs root")
     proxy = t.start(workers=2)
-    if not any('"engine":"uring"' in line for line in proxy.stderr_lines()):
+    t.eventually(lambda: '"message":"serving"' in proxy.stderr(), "the line that names the engine")
+    if '"engine":"uring"' not in proxy.stderr():
         t.skip("of io_uring alone")
     with open(f"/proc/{proxy.process.pid}/limits", encoding="ascii") as file:
         locked = next(line for line in file if line.startswith("Max locked memory"))
