@@ -196,8 +196,8 @@ Result<Confined> confine(const Options& options, io::Engine engine) {
         const std::string why = "not restricted: a sanitizer watches this build";
         return Confined{.files = why, .system_calls = why};
     }
-    const auto kept =
-        turns_from_root(options.user) ? Capabilities::until_user_changes : Capabilities::none;
+    auto kept = engine == io::Engine::uring ? Capabilities::ring_memory : Capabilities::none;
+    if (turns_from_root(options.user)) kept = Capabilities::until_user_changes;
     if (const auto dropped = drop_capabilities(kept); !dropped) return Failure{dropped.error()};
     const auto files = confine_files(options);
     if (!files) return Failure{files.error()};
