@@ -12,7 +12,6 @@
 #include "app/landlock.hpp"
 #include "app/privileges.hpp"
 #include "app/system_calls.hpp"
-#include "base/log.hpp"
 #include "base/sanitizers.hpp"
 
 namespace penstock::app {
@@ -194,26 +193,24 @@ Reach reach_of(const Options& options) {
     return reach;
 }
 
-Result<void> confine(const Options& options, io::Engine engine) {
-    if (const auto done = gain_no_privileges(); !done) return done;
-    if (options.sandbox == SandboxChoice::off) return {};
+Result<Confined> confine(const Options& options, io::Engine engine) {
+    if (const auto done = gain_no_privileges(); !done) return Failure{done.error()};
+    if (options.sandbox == SandboxChoice::off) return Confined();
     if (is_sanitized) {
         if (options.sandbox == SandboxChoice::on)
             return Failure{Error{"--sandbox on: this build is for a sanitizer, which needs more"}};
-        log(LogLevel::info, "not confined: a sanitizer watches this build");
-        return {};
+        const std::string why = "not restricted: a sanitizer watches this build";
+        return Confined{.files = why, .system_calls = why};
     }
-    const auto kept =
-        turns_from_root(options.user) ? Capabilities::until_user_changes : Capabilities::none;
-    if (const auto dropped = drop_capabilities(kept); !dropped) return dropped;
+    auto kept = engine == io::Engine::uring ? Capabilities::ring_memory : Capabilities::none;
+    if (turns_from_root(options.user)) kept = Capabilities::until_user_changes;
+    if (const auto dropped = drop_capabilities(kept); !dropped) return Failure{dropped.error()};
     const auto files = confine_files(options);
     if (!files) return Failure{files.error()};
     const auto calls = confine_system_calls(options, engine);
     if (!calls) return Failure{calls.error()};
     const bool is_whole = !files->starts_with("not") && !calls->starts_with("not");
-    log(is_whole ? LogLevel::info : LogLevel::warn, "confined",
-        {{"files", std::string_view(*files)}, {"systemCalls", std::string_view(*calls)}});
-    return {};
+    return Confined{.files = *files, .system_calls = *calls, .is_whole = is_whole};
 }
 
 }  // namespace penstock::app

@@ -27,7 +27,7 @@ Reach reach_of(const Options& options);
 
 /// No new privileges, always. By --sandbox: no capabilities, no files but those that these options
 /// need, no system calls but those of a list. `auto` goes without what the kernel does not have,
-/// and says so; `on` fails.
-Result<void> confine(const Options& options, io::Engine engine);
+/// and says so in what it returns; `on` fails.
+Result<Confined> confine(const Options& options, io::Engine engine);
 
 }  // namespace penstock::app

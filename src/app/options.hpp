@@ -34,6 +34,13 @@ using ListenOn = std::variant<net::Address, int>;
 /// --sandbox: as much as the kernel has, all of it or no start, or nothing.
 enum class SandboxChoice : std::uint8_t { automatic, on, off };
 
+/// What has come of it, in words for the log; empty where there is nothing to say.
+struct Confined {
+    std::string files;
+    std::string system_calls;
+    bool is_whole = true;
+};
+
 enum class EngineChoice : std::uint8_t { automatic, uring, epoll };
 
 struct PinAuto {};
@@ -75,7 +82,7 @@ struct Options {
     SandboxChoice sandbox = SandboxChoice::automatic;
     /// Called once the sockets are bound, before the first thread starts; null: nothing is (an
     /// embedding program).
-    Result<void> (*confine)(const Options&, io::Engine) = nullptr;
+    Result<Confined> (*confine)(const Options&, io::Engine) = nullptr;
 };
 
 /// A text for stdout and exit 0: --help and --version.

@@ -28,6 +28,20 @@ constexpr std::uint64_t until_user_changes = 1U << CAP_SETUID | 1U << CAP_SETGID
                                              1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH |
                                              1U << CAP_FOWNER | 1U << CAP_CHOWN;
 
+constexpr std::uint64_t ring_memory = 1U << CAP_IPC_LOCK;
+
+std::uint64_t mask_of(Capabilities kept) noexcept {
+    switch (kept) {
+        case Capabilities::none:
+            return 0;
+        case Capabilities::ring_memory:
+            return ring_memory;
+        case Capabilities::until_user_changes:
+            return until_user_changes;
+    }
+    return 0;
+}
+
 Failure<Error> failed(const std::string& what) {
     return Failure{Error{what + ": " + std::strerror(errno)}};
 }
@@ -79,12 +93,14 @@ bool turns_from_root(const std::optional<std::string>& user) {
 Result<void> drop_capabilities(Capabilities kept) {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     // Where we may not, no_new_privs keeps a program that is run from having what we have not.
-    for (unsigned long one = 0; ::prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one)
-        ::prctl(PR_CAPBSET_DROP, one, 0, 0, 0);
+    for (unsigned long one = 0; ::prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one) {
+        const bool stays = kept == Capabilities::ring_memory && one == CAP_IPC_LOCK;
+        if (!stays) ::prctl(PR_CAPBSET_DROP, one, 0, 0, 0);
+    }
     __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
     if (::syscall(SYS_capget, &header, sets) != 0) return failed("capabilities");
-    const std::uint64_t mask = kept == Capabilities::none ? 0 : until_user_changes;
+    const std::uint64_t mask = mask_of(kept);
     for (auto& set : sets) {
         const bool is_first = &set == sets;
         set.permitted &= is_first ? static_cast<std::uint32_t>(mask) : 0;
@@ -105,6 +121,15 @@ Result<void> hide_memory() {
     if (::setrlimit(RLIMIT_CORE, &none) != 0) return failed("no core dumps");
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("not dumpable");
     return {};
+}
+
+void raise_locked_memory_limit() {
+    const rlimit unbounded{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_MEMLOCK, &unbounded) == 0) return;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);  // less than we would like is no reason to stop
 }
 
 std::uint64_t raise_file_limit() {

@@ -28,11 +28,11 @@ Result<void> drop_privileges(const std::optional<std::string>& user,
 /// capability from every thread.
 bool turns_from_root(const std::optional<std::string>& user);
 
-enum class Capabilities : std::uint8_t { none, until_user_changes };
+enum class Capabilities : std::uint8_t { none, ring_memory, until_user_changes };
 
 /// What root's power is made of (capabilities(7)), given up for good, except for what reading
-/// files and changing users takes where that is still to come. For the calling thread and those
-/// that it starts.
+/// files and changing users takes where that is still to come, or for CAP_IPC_LOCK, with which the
+/// memory of io_uring's rings is not counted. For the calling thread and those that it starts.
 Result<void> drop_capabilities(Capabilities kept);
 
 /// No program that is run from here on gains a right that we have not: set-user-ID bits and file
@@ -43,6 +43,10 @@ Result<void> gain_no_privileges();
 /// (prctl(2), PR_SET_DUMPABLE): keys and tokens are in it. For the program; an embedding one
 /// decides for itself. /proc/PID then belongs to root.
 Result<void> hide_memory();
+
+/// Lets the memory of io_uring's rings be without bound, where we may: without CAP_IPC_LOCK the
+/// kernel counts it for all processes of a user together, against RLIMIT_MEMLOCK.
+void raise_locked_memory_limit();
 
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();

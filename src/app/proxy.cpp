@@ -32,6 +32,19 @@ void wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
         std::this_thread::sleep_for(stop_poll);
 }
 
+Result<Confined> confine_as_told(const Options& options, io::Engine engine) {
+    if (options.confine == nullptr) return Confined();
+    return options.confine(options, engine);
+}
+
+/// Once it serves: a start that comes to nothing has one line to say.
+void tell(const Confined& confined) {
+    if (confined.files.empty()) return;
+    log(confined.is_whole ? LogLevel::info : LogLevel::warn, "confined",
+        {{"files", std::string_view(confined.files)},
+         {"systemCalls", std::string_view(confined.system_calls)}});
+}
+
 }  // namespace
 
 Proxy::Proxy(Result<Options> options) : control_(publisher_) {
@@ -73,9 +86,8 @@ Result<void> Proxy::start(Surroundings surroundings) {
     if (!drops_late) {
         if (auto dropped = drop(); !dropped) return dropped;
     }
-    if (options_.confine != nullptr) {
-        if (auto confined = options_.confine(options_, *engine); !confined) return confined;
-    }
+    const auto confined = confine_as_told(options_, *engine);
+    if (!confined) return Failure{confined.error()};
     const ControlOptions control{
         .engine = *engine,
         .admin_listener = listeners_.admin(),
@@ -111,6 +123,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     if (auto written = pid_file_.write(); !written)
         log(LogLevel::warn, "the pid file could not be written",
             {{"reason", std::string_view(written.error().message)}});
+    tell(*confined);
     log(LogLevel::info, "serving",
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
@@ -165,6 +178,7 @@ std::optional<control::AdminTlsFiles> Proxy::admin_tls_files() const {
 
 Result<io::Engine> Proxy::choose_engine() const {
     if (options_.engine == EngineChoice::epoll) return io::Engine::epoll;
+    raise_locked_memory_limit();
     const auto probed = io::probe_uring();
     if (probed) return io::Engine::uring;
     if (options_.engine == EngineChoice::uring) {
