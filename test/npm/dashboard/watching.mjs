@@ -99,13 +99,13 @@ export async function pages(board) {
     await page.getByText('1 to 50 of 130').waitFor();
     await board.until('fifty rows', () => rows.count(), (many) => many === 50);
     await page.getByRole('button', { name: 'Next' }).click();
-    await page.getByText('51 to 25 of 130').waitFor();
+    await page.getByText('51 to 100 of 130').waitFor();
     assert.equal(await first(), 'r050.test');
     await page.getByRole('button', { name: 'Next' }).click();
     await page.getByText('101 to 130 of 130').waitFor();
     assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled());
     await page.getByRole('button', { name: 'Previous' }).click();
-    await page.getByText('51 to 25 of 130').waitFor();
+    await page.getByText('51 to 100 of 130').waitFor();
     await page.getByLabel('Filter').fill('R12');
     await page.getByText('1 to 10 of 10').waitFor();
     assert.equal(await first(), 'r120.test');
