@@ -11,10 +11,10 @@ import { openRouteForm } from './route_form.js';
 import { table } from './table.js';
 
 const REFRESH = 3_000; // milliseconds between two looks at configuration and health
-const SIZES = [25, 50, 100];
+const SIZES = [25, 50];
 const USUAL_SIZE = 50;
 const TYPING = 150; // milliseconds after a key, until the filter is asked for
-const AT_ONCE = 25; // new rows a frame: a hundred take longer than a frame may
+const AT_ONCE = 25; // new rows a frame
 const COLUMNS = [
     { label: 'Host', kind: 'main' }, { label: 'Backends' }, { label: 'Requests/s', kind: 'number' },
     { label: 'p99', kind: 'number minor' }, { label: 'Active', kind: 'number' }, { label: 'Queued', kind: 'number' },
