@@ -1,7 +1,7 @@
 // The same for the unit tests.
 #pragma once
 
-#include "standard.hpp"
-
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+
+#include "standard.hpp"
