@@ -120,14 +120,19 @@ Result<void> Proxy::start(Surroundings surroundings) {
     for (auto& worker : workers_) worker->accept();
     control_.serve();
     start_watchdog(surroundings);
-    if (auto written = pid_file_.write(); !written)
-        log(LogLevel::warn, "the pid file could not be written",
-            {{"reason", std::string_view(written.error().message)}});
+    write_pid();
     tell(*confined);
     log(LogLevel::info, "serving",
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
     return {};
+}
+
+void Proxy::write_pid() {
+    if (auto written = pid_file_.write(); !written) {
+        log(LogLevel::warn, "the pid file could not be written",
+            {{"reason", std::string_view(written.error().message)}});
+    }
 }
 
 /// What root has made, the user that the process becomes has to have: a new process would be that
