@@ -213,6 +213,20 @@ def health(t):
     equal(expect_ctl(proxy, "-o", "json", "status").json["ready"], True, "status as JSON")
 
 
+@case("upgrade: a new process has taken over when it says so")
+def upgrade(t):
+    proxy = t.start()
+    proxy.add_route("a.test")
+    old = proxy.process.pid
+    answer = expect_ctl(proxy, "-o", "json", "upgrade").json
+    proxy.follow(answer["pid"])
+    equal(answer["replaces"], old, "who is replaced")
+    equal(expect_ctl(proxy, "routes", "list", "-o", "json").json[0]["vHost"], "a.test", "the routes after it")
+    again = expect_ctl(proxy, "upgrade").out
+    proxy.follow(int(again.split()[1]))
+    equal(again, f"process {proxy.process.pid} has taken over from {answer['pid']}, which ends its requests\n", "in words")
+
+
 @case("version is that of the build")
 def version(t):
     words = expect_ctl(None, "version").out.split()
