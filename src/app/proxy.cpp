@@ -107,9 +107,7 @@ Result<void> Proxy::start(Surroundings surroundings) {
     for (auto& worker : workers_) worker->accept();
     control_.serve();
     start_watchdog(surroundings);
-    if (auto written = pid_file_.write(); !written)
-        log(LogLevel::warn, "the pid file could not be written",
-            {{"reason", std::string_view(written.error().message)}});
+    write_pid_file();
     log(LogLevel::info, "serving",
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
@@ -170,6 +168,13 @@ Result<void> Proxy::start_workers(io::Engine engine,
         }
     }
     return {};
+}
+
+void Proxy::write_pid_file() {
+    if (const auto written = pid_file_.write(); !written) {
+        log(LogLevel::warn, "the pid file could not be written",
+            {{"reason", std::string_view(written.error().message)}});
+    }
 }
 
 void Proxy::start_watchdog(Surroundings& surroundings) {

@@ -66,6 +66,7 @@ class Proxy {
     std::optional<control::AdminTlsFiles> admin_tls_files() const;
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
+    void write_pid_file();
     void start_watchdog(Surroundings& surroundings);
     void begin_drain(bool (*hurry)());
     void stop_accepting(bool (*hurry)());
