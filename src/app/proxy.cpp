@@ -118,21 +118,14 @@ Result<void> Proxy::start(Surroundings surroundings) {
         listeners_.own_all();
     }
     for (auto& worker : workers_) worker->accept();
+    write_pid_file();
     control_.serve();
     start_watchdog(surroundings);
-    write_pid();
     tell(*confined);
     log(LogLevel::info, "serving",
         {{"workers", workers_.size()},
          {"engine", *engine == io::Engine::uring ? "uring" : "epoll"}});
     return {};
-}
-
-void Proxy::write_pid() {
-    if (auto written = pid_file_.write(); !written) {
-        log(LogLevel::warn, "the pid file could not be written",
-            {{"reason", std::string_view(written.error().message)}});
-    }
 }
 
 /// What root has made, the user that the process becomes has to have: a new process would be that
@@ -224,6 +217,13 @@ Result<void> Proxy::start_workers(io::Engine engine,
     }
     if (access_log_ != nullptr) access_log_->start();
     return {};
+}
+
+void Proxy::write_pid_file() {
+    if (const auto written = pid_file_.write(); !written) {
+        log(LogLevel::warn, "the pid file could not be written",
+            {{"reason", std::string_view(written.error().message)}});
+    }
 }
 
 void Proxy::start_watchdog(Surroundings& surroundings) {

@@ -74,7 +74,7 @@ class Proxy {
     std::vector<proxy::RequestListener> listeners_to_requests();
     Result<void> start_workers(io::Engine engine,
                                const std::vector<std::optional<unsigned>>& places);
-    void write_pid();
+    void write_pid_file();
     void start_watchdog(Surroundings& surroundings);
     void begin_drain(bool (*hurry)());
     void stop_accepting(bool (*hurry)());
