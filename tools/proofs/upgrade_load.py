@@ -88,12 +88,12 @@ class Http2:
         client = H2Client(self.connect(self.address))
         under_way = []
         while True:
-            told = bool(client.goaways)
+            told = len(client.goaways)
             while not told and not self.stopping.is_set() and len(under_way) < self.streams:
                 under_way.append(client.request("any.test"))
             if not under_way:
                 break
-            client.wait(lambda: client.goaways or any(one.over for one in under_way), "an answer")
+            client.wait(lambda told=told: len(client.goaways) > told or any(one.over for one in under_way), "an answer")
             under_way = [one for one in under_way if not self._is_done(client, one)]
         client.close()
 
@@ -150,8 +150,8 @@ class Tunnels:
             while data := await reader.read(4096):
                 writer.write(data)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the last one: the loop ends
         writer.close()
 
     async def _keep_open(self):
