@@ -140,15 +140,6 @@ std::uint64_t raise_file_limit() {
     return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
-void raise_locked_limit() noexcept {
-    const rlimit all{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-    if (::setrlimit(RLIMIT_MEMLOCK, &all) == 0) return;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    [[maybe_unused]] const int raised = ::setrlimit(RLIMIT_MEMLOCK, &limit);
-}
-
 std::uint64_t default_max_connections(std::uint64_t file_limit) {
     const std::uint64_t taken = reserved_files + std::min(most_pool_files, file_limit / 4);
     return file_limit > taken ? std::max<std::uint64_t>((file_limit - taken) / 10 * 9, 16) : 16;

@@ -45,15 +45,12 @@ Result<void> gain_no_privileges();
 Result<void> hide_memory();
 
 /// Lets the memory of io_uring's rings be without bound, where we may: without CAP_IPC_LOCK the
-/// kernel counts it for all processes of a user together, against RLIMIT_MEMLOCK.
+/// kernel counts it (since Linux 6.14) for all processes of a user together, against
+/// RLIMIT_MEMLOCK; while an upgrade lasts there are twice as many.
 void raise_locked_memory_limit();
 
 /// Raises the soft limit of open files to the hard one; returns what it is then.
 std::uint64_t raise_file_limit();
-
-/// Raises the limit of locked memory, as far as may be: rings of io_uring count (Linux 6.14), those
-/// of all processes of one user together, and while an upgrade lasts there are twice as many.
-void raise_locked_limit() noexcept;
 
 /// --max-connections where it is not given (SPEC section 1): room is left for backends and for
 /// ourselves.

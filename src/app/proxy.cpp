@@ -62,15 +62,14 @@ Result<void> Proxy::start(Surroundings surroundings) {
     Predecessor* const predecessor = surroundings.predecessor;
     if (wrong_options_) return Failure{*wrong_options_};
     ::signal(SIGPIPE, SIG_IGN);  // a peer that closes early is an errno, not an end
-    const auto engine = choose_engine();
+    const auto places = place_workers(options_);
+    const auto engine = choose_engine(places.size());
     if (!engine) return Failure{engine.error()};
     const std::uint64_t files = raise_file_limit();
-    raise_locked_limit();
     options_.proxy.max_connections =
         options_.max_connections.value_or(default_max_connections(files));
     limits_ = std::make_unique<proxy::ConnectionLimits>(options_.proxy.max_connections,
                                                         options_.proxy.max_per_address);
-    const auto places = place_workers(options_);
     std::vector<HandedSockets> handed;
     if (predecessor != nullptr) handed = predecessor->take_sockets();
     if (auto bound = listeners_.bind(options_, places.size(), std::move(handed)); !bound)
@@ -174,10 +173,10 @@ std::optional<control::AdminTlsFiles> Proxy::admin_tls_files() const {
                                   .client_ca = options_.admin_client_ca.value_or("")};
 }
 
-Result<io::Engine> Proxy::choose_engine() const {
+Result<io::Engine> Proxy::choose_engine(std::size_t workers) const {
     if (options_.engine == EngineChoice::epoll) return io::Engine::epoll;
     raise_locked_memory_limit();
-    const auto probed = io::probe_uring();
+    const auto probed = io::probe_uring(workers + 1);  // and the control thread's
     if (probed) return io::Engine::uring;
     if (options_.engine == EngineChoice::uring) {
         return Failure{Error{"--io uring: " + probed.error().message}};

@@ -65,7 +65,7 @@ class Proxy {
     std::size_t workers() const noexcept { return workers_.size(); }
 
   private:
-    Result<io::Engine> choose_engine() const;
+    Result<io::Engine> choose_engine(std::size_t workers) const;
     Result<void> give_files_away();
     std::optional<control::AdminTlsFiles> admin_tls_files() const;
     Result<void> open_files();

@@ -41,7 +41,7 @@ Result<std::unique_ptr<Ring>> Ring::create(Engine engine, const RingOptions& opt
 }
 
 #ifndef PENSTOCK_WITH_URING
-Result<void> probe_uring() {
+Result<void> probe_uring(std::size_t) {
     return Failure{Error{"built without io_uring"}};
 }
 #endif

@@ -165,8 +165,8 @@ inline Ring::SleepAwaiter Ring::sleep(Duration duration) noexcept {
     return {*this, duration};
 }
 
-/// What this kernel and this process's limits allow: nothing, or why io_uring cannot be had (one
-/// line).
-Result<void> probe_uring();
+/// Whether this kernel and this process's limits allow so many rings of io_uring at once; or why
+/// not (one line).
+Result<void> probe_uring(std::size_t rings = 1);
 
 }  // namespace penstock::io

@@ -2,6 +2,9 @@
 // in one try.
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include <liburing.h>
 
@@ -9,12 +12,13 @@
 
 namespace penstock::io {
 
-Result<void> probe_uring() {
-    auto ring = Ring::create(Engine::uring, {.submission_entries = 8,
-                                             .completion_entries = 16,
-                                             .first_receive_blocks = 1,
-                                             .most_receive_blocks = 1});
-    if (!ring) return Failure{ring.error()};
+Result<void> probe_uring(std::size_t rings) {
+    std::vector<std::unique_ptr<Ring>> made;  // of full size, for their memory may be limited
+    while (made.size() < rings) {
+        auto ring = Ring::create(Engine::uring, {.first_receive_blocks = 1});
+        if (!ring) return Failure{ring.error()};
+        made.push_back(std::move(*ring));
+    }
     io_uring_probe* probe = io_uring_get_probe();
     if (probe == nullptr) return Failure{Error{"io_uring cannot tell which operations it knows"}};
     static constexpr int needed[] = {IORING_OP_ACCEPT,   IORING_OP_CONNECT, IORING_OP_RECV,

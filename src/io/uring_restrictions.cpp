@@ -32,7 +32,9 @@ io_uring_restriction flags(unsigned all) {
 }  // namespace
 
 Error uring_refusal(const char* what, int negative_errno) {
-    return Error{std::string(what) + ": " + std::strerror(-negative_errno)};
+    std::string text = std::string(what) + ": " + std::strerror(-negative_errno);
+    if (negative_errno == -ENOMEM) text += " (rings count as locked memory: ulimit -l)";
+    return Error{std::move(text)};
 }
 
 Result<void> restrict_and_enable(io_uring& ring) {

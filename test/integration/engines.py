@@ -2,13 +2,17 @@
 
 import ctypes
 import errno
+import os
+import re
+import resource
 import struct
 
-from harness import case, cases, contains, equal, expect, expect_refused, free_port, run_program
+from harness import Skipped, case, cases, contains, equal, expect, expect_refused, free_port, run_program
 
 IO_URING_CALLS = (425, 426, 427)  # setup, enter, register: the same numbers on every architecture
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO = 0x7FFF0000, 0x00050000
+UNUSED_USER = 64_321  # whose processes, and their rings, are ours alone
 LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 
 
@@ -59,6 +63,27 @@ def falls_back(t, error):
     equal(len(warnings), 1, f"warnings on stderr ({proxy.stderr()!r})")
     contains(warnings[0], "io_uring", "the warning says what is missing")
     contains(warnings[0], "epoll", "the warning says what is taken instead")
+
+
+def as_nobody_with_little_locked_memory():
+    """A preexec function's: rings count against the limit, but not those of root."""
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (2 << 20, 2 << 20))
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(UNUSED_USER)
+        os.setuid(UNUSED_USER)
+
+
+@case("--io auto serves on epoll where not all of its rings can be had")
+def too_little_locked_memory(t):
+    kernel = tuple(int(number) for number in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+    if kernel < (6, 14):
+        raise Skipped("this kernel does not count rings as locked memory")
+    proxy = t.start(io="auto", workers=16, preexec=as_nobody_with_little_locked_memory)
+    serves(t, proxy)
+    warnings = [line for line in proxy.stderr_lines() if "epoll" in line and "warn" in line.lower()]
+    equal(len(warnings), 1, f"warnings on stderr ({proxy.stderr()!r})")
+    contains(warnings[0], "locked memory", "the warning says what is missing")
 
 
 @case("--io uring without io_uring exits 2 with one line")
