@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string_view>
 
@@ -70,7 +71,8 @@ struct Objects {
 /// The folders of the loader, which execve(2) runs, and of what it has loaded.
 int add_object(dl_phdr_info* info, std::size_t, void* into) {
     auto& objects = *static_cast<Objects*>(into);
-    if (info->dlpi_name == nullptr || *info->dlpi_name == '\0') return 0;
+    // Not the program itself, nor the vDSO, which is no file.
+    if (info->dlpi_name == nullptr || std::strchr(info->dlpi_name, '/') == nullptr) return 0;
     const bool is_loader = info->dlpi_addr == ::getauxval(AT_BASE);
     const std::string folder = folder_of(resolved(info->dlpi_name));
     (is_loader ? objects.execute : objects.read).push_back(folder);
@@ -113,7 +115,7 @@ void add_given_files(Reach& reach, const Options& options) {
                              &options.admin_key, &options.admin_client_ca}) {
         if (!*file) continue;
         reach.read.push_back(folder_of(**file));
-        reach.read.push_back(resolved(**file));
+        reach.read.push_back(folder_of(resolved(**file)));
     }
 }
 

@@ -79,8 +79,9 @@ struct Watchdog::Loop : io::Message {
         return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
     }
 
-    /// It waits for a CPU, or has one: as the kernel says, where it may be asked.
-    bool can_run() noexcept {
+    /// It waits for the system, which is no fault of its own: for a CPU (or has one), or for a disk
+    /// or memory, uninterruptibly. As the kernel says, where it may be asked.
+    bool waits_for_system() noexcept {
         if (state_fd < 0) {
             const std::string path = fmt::format("/proc/self/task/{}/stat", thread.load());
             state_fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -90,8 +91,9 @@ struct Watchdog::Loop : io::Message {
         const std::string_view line(text.data(),
                                     static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
         const std::size_t name_end = line.rfind(") ");  // the name may hold anything
-        return name_end != std::string_view::npos && name_end + 2 < line.size() &&
-               line[name_end + 2] == 'R';
+        if (name_end == std::string_view::npos || name_end + 2 >= line.size()) return false;
+        const char state = line[name_end + 2];
+        return state == 'R' || state == 'D';
     }
 
     const std::string name;
@@ -203,7 +205,7 @@ void Watchdog::look_at(Loop& loop, Duration counted) {
         const Duration cpu = loop.cpu_time();
         const Duration used = cpu - std::exchange(loop.cpu_before, cpu);
         // It wants to run, and may not: what it has had counts.
-        const bool is_starved = used * least_share < counted && loop.can_run();
+        const bool is_starved = used * least_share < counted && loop.waits_for_system();
         loop.unanswered += is_starved ? used : counted;
     } else {
         loop.unanswered += counted;
@@ -214,8 +216,11 @@ void Watchdog::look_at(Loop& loop, Duration counted) {
 
 void Watchdog::tell(TimePoint now) {
     if (!alive_ || now - told_alive_ < alive_period_) return;
-    const bool all = std::all_of(loops_.begin(), loops_.end(),
-                                 [](const auto& loop) { return loop->answered_since_told; });
+    // One that takes no longer than it may is alive.
+    const bool all = std::all_of(loops_.begin(), loops_.end(), [](const auto& loop) {
+        const bool has_time = loop->limit > Duration::zero() && loop->unanswered < loop->limit;
+        return loop->answered_since_told || (has_time && loop->thread.load() != 0);
+    });
     if (!all) return;
     for (const auto& loop : loops_) loop->answered_since_told = false;
     told_alive_ = now;

@@ -69,7 +69,7 @@ class ByteRing {
         std::uint64_t head = head_.load(std::memory_order_relaxed);
         if (size_at(head) == mark) {
             head += capacity_ - at(head);
-            head_.store(head, std::memory_order_relaxed);
+            head_.store(head, std::memory_order_release);
         }
         return {&bytes_[at(head)] + header, static_cast<std::size_t>(size_at(head))};
     }

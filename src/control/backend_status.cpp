@@ -52,7 +52,8 @@ bool is_at(const Backend& backend, std::string_view authority) {
 /// A name in force that has no address yet: nothing can be sent there.
 bool is_unresolved(const Configuration& configuration, const RouteConfig& route,
                    const Backend& backend) {
-    if (!model::needs_lookup(backend.hostname)) return false;
+    if (!model::needs_lookup(backend.hostname) || configuration.has_addresses(backend))
+        return false;
     const RouteConfig* in_force = configuration.find(route.v_host);
     if (in_force == nullptr) return false;
     const auto& backends = in_force->backends;

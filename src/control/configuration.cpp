@@ -44,6 +44,12 @@ std::optional<Event> difference(const RouteConfig* before, const RouteConfig* af
     return event_of<RouteChanged>(*after);
 }
 
+Failure<Refusal> invalid(model::FieldErrors errors) {
+    return Failure{Refusal{http::Status::unprocessable_content, "", std::move(errors)}};
+}
+
+}  // namespace
+
 std::set<std::string> names_in(const RouteConfig& route) {
     std::set<std::string> names;
     for (const Backend& backend : route.backends) {
@@ -51,12 +57,6 @@ std::set<std::string> names_in(const RouteConfig& route) {
     }
     return names;
 }
-
-Failure<Refusal> invalid(model::FieldErrors errors) {
-    return Failure{Refusal{http::Status::unprocessable_content, "", std::move(errors)}};
-}
-
-}  // namespace
 
 Configuration::Configuration(Store& store, snapshot::Publisher& publisher, ControlEvents& events,
                              Names& names)

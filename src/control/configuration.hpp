@@ -51,6 +51,9 @@ inline Failure<Refusal> unreadable(std::string what, model::FieldErrors errors =
         Refusal{http::Status::internal_server_error, std::move(what), std::move(errors)}};
 }
 
+/// The hostnames of its backends that have to be looked up.
+std::set<std::string> names_in(const RouteConfig& route);
+
 /// A certificate that has passed check_certificate(), and what it was made of.
 struct CheckedCertificate {
     CertificateConfig config;
@@ -132,6 +135,8 @@ class Configuration {
     Outcome set_maintenance(const std::string& v_host, const Backend& backend, bool on,
                             Order order = {});
     bool in_maintenance(const std::string& v_host, const Backend& backend) const;
+    /// False: it is a name that has none yet.
+    bool has_addresses(const Backend& backend) const { return !addresses_of(backend).empty(); }
 
     /// Changes from here to end_group() share one commit and one publication: each sees those
     /// before it, no worker sees any, and the epochs that they return are promised. Within, only
@@ -222,6 +227,7 @@ class Configuration {
         std::map<std::string, CertificateSet> certificates;
         std::map<std::string, std::optional<CheckedAuthProvider>> auth_providers;
         std::map<std::string, Marks> maintenance;
+        std::set<std::string> names;  // of those before: their addresses are kept meanwhile
         std::uint64_t last_revision = 0;
         bool promises_epoch = false;
         bool has_failed = false;
@@ -231,6 +237,7 @@ class Configuration {
     void keep_before(std::span<const snapshot::RouteChange> routes,
                      std::span<const CertificateChange> certificates);
     void keep_before(const std::string& auth_provider);
+    void keep_names(std::set<std::string> names);
     void undo(Group& group);
     /// Now, or with the group's end, where there is one.
     void when_published(std::function<void()> action);

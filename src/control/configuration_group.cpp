@@ -8,6 +8,13 @@ namespace penstock::control {
 
 using snapshot::RouteChange;
 
+namespace {
+
+/// As what Names knows a group, beside vHosts and auth providers.
+constexpr const char* user_of_names = "group:";
+
+}  // namespace
+
 bool Configuration::begin_group() {
     PENSTOCK_ASSERT(!group_);
     if (!store_.begin_group()) return false;
@@ -22,8 +29,10 @@ bool Configuration::end_group() {
     const bool kept = store_.end_group(!group.has_failed).has_value() && !group.has_failed;
     if (!kept) {
         undo(group);
+        names_.use(user_of_names, {});
         return false;
     }
+    names_.use(user_of_names, {});
     std::vector<RouteChange> changes;
     for (const auto& [v_host, before] : group.routes) {
         const RouteConfig* const now = find(v_host);
@@ -49,6 +58,7 @@ void Configuration::keep_before(std::span<const RouteChange> routes,
         if (group_->routes.contains(change.v_host)) continue;
         const RouteConfig* const now = find(change.v_host);
         group_->routes.emplace(change.v_host, now == nullptr ? std::nullopt : std::optional(*now));
+        if (now != nullptr) keep_names(names_in(*now));
         group_->of_routes.emplace(change.v_host, certificates_.of_route(change.v_host));
         const auto marks = maintenance_.find(change.v_host);
         if (marks != maintenance_.end()) group_->maintenance.insert(*marks);
@@ -61,8 +71,18 @@ void Configuration::keep_before(std::span<const RouteChange> routes,
 
 void Configuration::keep_before(const std::string& auth_provider) {
     const auto now = auth_providers_.find(auth_provider);
-    group_->auth_providers.emplace(
-        auth_provider, now == auth_providers_.end() ? std::nullopt : std::optional(now->second));
+    const bool is_there = now != auth_providers_.end();
+    group_->auth_providers.emplace(auth_provider,
+                                   is_there ? std::optional(now->second) : std::nullopt);
+    if (!is_there) return;
+    if (auto name = name_to_look_up(now->second.config)) keep_names({*std::move(name)});
+}
+
+/// Whoever used them alone may let go of them within the group, and have them back.
+void Configuration::keep_names(std::set<std::string> names) {
+    if (names.empty()) return;
+    group_->names.merge(names);
+    names_.use(user_of_names, group_->names);
 }
 
 /// Everything goes before anything comes back: a name may have moved from one route to another.

@@ -47,6 +47,10 @@ void MemoryWatch::Look::due(io::Timer& timer) {
 
 std::uint64_t MemoryWatch::look(TimePoint now) {
     const std::uint64_t used = measure_();
+    if (used < parts_of(bound_, 80)) {  // what once was there for good has gone
+        high_ = parts_of(bound_, 90);
+        low_ = parts_of(bound_, 80);
+    }
     if (!totals_.shedding.is_on()) {
         if (used >= high_) shed(used, now);
         return used;

@@ -64,14 +64,16 @@ io::Task<void> TraceExporter::run(TraceExporter* exporter) {
 
 io::Task<void> TraceExporter::send_all() {
     for (;;) {
+        const bool takes_last = stopping_ && !batch_;
         if (!batch_) take_batch();
         const bool is_full = batch_ && is_full_batch();
         if (batch_ && (!stopping_ || ring_.now() < ends_)) {
             const Taken taken = co_await send();
             settle(taken);
         }
-        if (stopping_ && (failures_ > 0 || ring_.now() >= ends_ || !is_full)) break;
-        if (is_full && failures_ == 0) continue;
+        const bool is_last = takes_last && !is_full;
+        if (stopping_ && (failures_ > 0 || ring_.now() >= ends_ || is_last)) break;
+        if ((is_full || stopping_) && failures_ == 0) continue;
         co_await woken_.wait(ring_.now() + pause());
     }
     drop_all();

@@ -53,7 +53,7 @@ int diff_config(Session& session, const DiffArguments& given) {
     const PlannedPut planned = plan_config(session, document);
     const ApplyArguments only_show{.file = given.file, .dry_run = true, .yes = false};
     carry_out(session, {planned}, only_show);
-    return given.exit_code && !planned.diffs.empty() ? exit_differs : 0;
+    return given.exit_code && planned.changes_something() ? exit_differs : 0;
 }
 
 int list_revisions(Session& session) {

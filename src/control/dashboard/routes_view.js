@@ -108,8 +108,13 @@ export function routesView({ signal }) {
         try {
             const { body, total, etag: tag } = await get(`/routes?${asked}`, { signal, ifNoneMatch: etag });
             trouble.clear();
-            if (asked !== query() || !body) return;
+            if (asked !== query()) return;
+            if (!body) {
+                if (total !== page.total) etag = null; // the same page of more or fewer: it is asked for anew
+                return;
+            }
             etag = tag;
+            page.total = total;
             draw(body, total);
         } catch (error) {
             if (error.name !== 'AbortError') trouble.show(error);

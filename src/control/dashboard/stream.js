@@ -12,6 +12,7 @@ export class EventParser {
         this.onEvent = onEvent;
         this.rest = '';
         this.id = '';
+        this.lastId = ''; // of the last block, which need have no data
         this.begin();
     }
 
@@ -28,6 +29,7 @@ export class EventParser {
 
     line(line) {
         if (line === '') {
+            this.lastId = this.id;
             if (this.data.length > 0) this.onEvent({ type: this.type, id: this.id, data: this.data.join('\n') });
             this.begin();
             return;
@@ -93,7 +95,6 @@ export class EventStream {
         this.onState('open', '');
         const parser = new EventParser((event) => {
             this.lastId = event.id;
-            this.wait = FIRST_WAIT;
             this.onEvent(event);
         });
         const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -101,6 +102,8 @@ export class EventStream {
             const { done, value } = await reader.read();
             if (done) return;
             parser.feed(value);
+            if (parser.lastId !== '') this.lastId = parser.lastId;
+            this.wait = FIRST_WAIT; // it speaks
         }
     }
 }

@@ -35,6 +35,7 @@ bool Metered::add(const std::string& v_host, TimePoint now) {
     MeteredRoute& row = routes_[v_host];
     row.labels = route_labels(v_host);
     Levels levels;
+    row.meter.gather(totals(), route->live->series, now);
     row.meter.read(totals(), route->live->series, now, row.base, levels);
     return true;
 }
@@ -75,9 +76,10 @@ void Metered::gather(TimePoint now) {
 void Metered::refresh(TimePoint now) {
     // Everything before its parts: what is counted meanwhile is missing in the rest until the next
     // time, and never counted twice.
-    everything_.tally = {};
+    Tally present;
     everything_.levels = {};
-    meter_.read(totals(), totals().everything, now, everything_.tally, everything_.levels);
+    meter_.read(totals(), totals().everything, now, present, everything_.levels);
+    everything_.tally.advance_to(present);
     Tally rest = everything_.tally;
     Levels named;
     rest -= gone_;
@@ -164,6 +166,8 @@ void Metered::refresh_backend(const snapshot::Route& route, MeteredBackend& back
                               ? MeteredBackend::Target{snapshot::name_of(*upstream.live), {}, {}}
                               : *known);
         MeteredBackend::Target& target = targets.back();
+        if (known == backend.targets.end())
+            target.meter.gather(totals(), upstream.live->series, now);
         target.last = {};
         target.meter.read(totals(), upstream.live->series, now, target.last, backend.levels);
         tally += target.last;

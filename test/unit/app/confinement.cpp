@@ -109,7 +109,22 @@ TEST_CASE("confined, files are out of reach but for those that the options need"
     CHECK(opened("/proc/self/statm", O_RDONLY) == 0);
     std::ofstream(elsewhere) << "not ours";
     CHECK(fixture.confined([&] { return tries(::unlink(elsewhere.c_str())); }) == EACCES);
+    // Nor to be read, wherever the program was started: the working folder is nothing special.
+    const fs::path before = fs::current_path();
+    fs::current_path("/");
+    CHECK(opened(elsewhere, O_RDONLY) == EACCES);
+    fs::current_path(before);
     CHECK(fs::remove(elsewhere));
+}
+
+TEST_CASE("confined, a log that is a pipe stays open to us") {
+    Fixture fixture;
+    int pipe[2];
+    REQUIRE(::pipe(pipe) == 0);
+    fixture.options.access_log.target = "/proc/self/fd/" + std::to_string(pipe[1]);
+    CHECK(fixture.confined([] { return 0; }) == 0);
+    ::close(pipe[0]);
+    ::close(pipe[1]);
 }
 
 TEST_CASE("confined, only the program's own folder can be run from") {

@@ -84,6 +84,9 @@ TEST_CASE("with nobody left to turn away, what is in use becomes the ground to c
     CHECK_FALSE(fixture.sheds(1'000'000));
     CHECK(fixture.sheds(1'060'000));
     CHECK_FALSE(fixture.sheds(990'000));
+    // Once that has gone, the bound is what it was.
+    CHECK_FALSE(fixture.sheds(700'000));
+    CHECK(fixture.sheds(900'000));
 }
 
 TEST_CASE("the bound is what is said, or what there is") {

@@ -315,3 +315,34 @@ TEST_CASE_METHOD(Fixture, "deleting routes and replacing all of them lets go of 
     REQUIRE(configuration.remove("c"));
     CHECK(names.size() == 0);
 }
+
+TEST_CASE_METHOD(
+    Fixture,
+    "a group that fails has its names' addresses back; one that does not tells of no dead backend",
+    "[control][group]") {
+    names.use("others", {"one.test", "two.test"});
+    answer("one.test", found({"10.0.0.1"}, seconds(60)));
+    answer("two.test", found({"10.0.0.2"}, seconds(60)));
+    REQUIRE(status(ask("POST", "/api/v1/routes", named_route)) == 201);
+    names.use("others", {"two.test"});
+
+    REQUIRE(configuration.begin_group());
+    CHECK(status(ask("PATCH", "/api/v1/routes/a.example/backends/b",
+                     R"({"hostname":"two.test"})")) == 200);
+    store.failure = "the disk is full";
+    CHECK(status(ask("DELETE", "/api/v1/routes/a.example")) == 507);
+    store.failure.clear();
+    CHECK_FALSE(configuration.end_group());
+    CHECK(names.addresses("one.test", 80).size() == 1);
+    CHECK(configuration.refresh("a.example") != 0);
+    CHECK(targets("a.example") == 1);
+
+    REQUIRE(configuration.begin_group());
+    const auto made =
+        ask("POST", "/api/v1/routes",
+            R"({"vHost":"b.example","backends":[{"hostname":"two.test","port":80}]})");
+    CHECK(text_at(made, "/backends/0/state") == "alive");
+    CHECK(status(ask("DELETE", "/api/v1/routes/a.example")) == 204);
+    REQUIRE(configuration.end_group());
+    CHECK_FALSE(names.knows("one.test"));
+}

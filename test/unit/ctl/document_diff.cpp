@@ -157,4 +157,9 @@ TEST_CASE("JSON for people is JSON", "[ctl]") {
           "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x\\ny\"\n    }\n  ],\n  \"c\": {},\n"
           "  \"d\": []\n}\n");
     CHECK(JsonView(parsed(text).root()).json() == JsonView(document.root()).json());
+    // What a terminal would obey is told, not sent: CSI, DEL, a turn of the text; a ü is none.
+    const auto hostile = parsed(
+        "[\"\xc2\x9b"
+        "2J\x7f\xe2\x80\xae\xc3\xbc\"]");
+    CHECK(json_lines(JsonView(hostile.root())) == "[\n  \"\\u009b2J\\u007f\\u202e\xc3\xbc\"\n]\n");
 }
