@@ -26,10 +26,14 @@ constexpr auto arrival_time = std::chrono::milliseconds(200);
 /// the time of a worker, which does neither.
 constexpr int control_patience = 30;
 
+/// True where it was ended by `hurry`, which says so once.
 template <class Done>
-void wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
-    while (!done() && Clock::now() < deadline && !(hurry != nullptr && hurry()))
+bool wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
+    while (!done() && Clock::now() < deadline) {
+        if (hurry != nullptr && hurry()) return true;
         std::this_thread::sleep_for(stop_poll);
+    }
+    return false;
 }
 
 Result<Confined> confine_as_told(const Options& options, io::Engine engine) {
@@ -256,25 +260,26 @@ bool Proxy::workers_finished() const {
                        [](const auto& worker) { return worker->finished(); });
 }
 
-/// Nobody is refused whom the kernel has let in, or is about to.
-void Proxy::stop_accepting(bool (*hurry)()) {
+/// Nobody is refused whom the kernel has let in, or is about to. True where it was hurried.
+bool Proxy::stop_accepting(bool (*hurry)()) {
     const std::vector<int> ending = listeners_.close_doors();
     const TimePoint doors_closed =
         Clock::now() + (ending.empty() ? Duration::zero() : arrival_time);
-    wait_until(doors_closed, hurry, [] { return false; });
+    const bool hurried = wait_until(doors_closed, hurry, [] { return false; });
     for (auto& worker : workers_) worker->drain(ending);
     wait_until(drain_deadline_, nullptr, [this] {
         return std::none_of(workers_.begin(), workers_.end(),
                             [](const auto& worker) { return worker->accepting(); });
     });
     listeners_.end_clients();
+    return hurried;
 }
 
-void Proxy::begin_drain(bool (*hurry)()) {
+bool Proxy::begin_drain(bool (*hurry)()) {
     draining_ = true;
     drain_deadline_ = Clock::now() + options_.drain_timeout;
     control_.stop_taking_traffic();
-    stop_accepting(hurry);
+    return stop_accepting(hurry);
 }
 
 void Proxy::hand_over(const std::vector<std::string>& names) {
@@ -286,8 +291,8 @@ void Proxy::hand_over(const std::vector<std::string>& names) {
 void Proxy::stop(bool (*hurry)()) {
     if (!running_) return;
     running_ = false;
-    if (!draining_) begin_drain(hurry);
-    wait_until(drain_deadline_, hurry, [this] { return workers_finished(); });
+    const bool hurried = !draining_ && begin_drain(hurry);
+    if (!hurried) wait_until(drain_deadline_, hurry, [this] { return workers_finished(); });
     for (auto& worker : workers_) worker->abort();
     for (auto& worker : workers_) worker->join();
     watchdog_.stop();

@@ -76,8 +76,8 @@ class Proxy {
                                const std::vector<std::optional<unsigned>>& places);
     void write_pid_file();
     void start_watchdog(Surroundings& surroundings);
-    void begin_drain(bool (*hurry)());
-    void stop_accepting(bool (*hurry)());
+    bool begin_drain(bool (*hurry)());
+    bool stop_accepting(bool (*hurry)());
     bool workers_finished() const;
 
     std::optional<Error> wrong_options_;
