@@ -1,7 +1,6 @@
 #include "ctl/json_lines.hpp"
 
-#include <fmt/format.h>
-
+#include "ctl/terminal.hpp"
 #include "model/json_writer.hpp"
 
 namespace penstock::ctl {
@@ -38,44 +37,12 @@ void write(std::string& out, JsonView value, std::size_t depth) {
     out += value.is_object() ? '}' : ']';
 }
 
-/// What a terminal takes for a command, or for a turn of the text's direction, is escaped: C1
-/// controls, DEL and bidirectional marks. All of them stand within strings.
-std::string shielded(std::string_view json) {
-    std::string out;
-    for (std::size_t i = 0; i < json.size(); ++i) {
-        const auto byte = [&](std::size_t at) {
-            return at < json.size() ? static_cast<unsigned char>(json[at]) : 0U;
-        };
-        unsigned code = byte(i);
-        std::size_t length = 1;
-        if (code == 0xc2) {
-            code = byte(i + 1);
-            length = 2;
-        } else if (code == 0xe2) {
-            code = 0x2000 | (byte(i + 1) & 0x3f) << 6 | (byte(i + 2) & 0x3f);
-            length = 3;
-        } else if (code != 0x7f) {
-            out += json[i];
-            continue;
-        }
-        const bool is_control = code >= 0x7f && code <= 0x9f;
-        const bool is_direction =
-            (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-        if (is_control || is_direction)
-            out += fmt::format("\\u{:04x}", code);
-        else
-            out += json.substr(i, length);
-        i += length - 1;
-    }
-    return out;
-}
-
 }  // namespace
 
 std::string json_lines(JsonView value) {
     std::string out;
     write(out, value, 0);
-    return shielded(out) + '\n';
+    return printable_json(out) + '\n';
 }
 
 }  // namespace penstock::ctl

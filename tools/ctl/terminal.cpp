@@ -65,19 +65,41 @@ std::size_t display_width(std::string_view text) {
     return width;
 }
 
-std::string printable(std::string_view text) {
+namespace {
+
+/// `text` with what must not reach a terminal as `escape(out, character, its bytes)` writes it.
+template <class Escape>
+std::string escaped(std::string_view text, Escape escape) {
     std::string shown;
     while (!text.empty()) {
         const Character next = first_of(text);
-        if (next.is_valid && !is_control(next.code)) {
-            shown += text.substr(0, next.bytes);
-        } else {
-            for (const char byte : text.substr(0, next.bytes))
-                shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-        }
+        const std::string_view bytes = text.substr(0, next.bytes);
+        if (next.is_valid && !is_control(next.code))
+            shown += bytes;
+        else
+            escape(shown, next, bytes);
         text.remove_prefix(next.bytes);
     }
     return shown;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    return escaped(text, [](std::string& out, const Character&, std::string_view bytes) {
+        for (const char byte : bytes)
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    });
+}
+
+std::string printable_json(std::string_view json) {
+    return escaped(json, [](std::string& out, const Character& next, std::string_view bytes) {
+        // Below 0x20 it stands between tokens, for JSON has none in strings.
+        if (!next.is_valid || next.code < 0x20)
+            out += bytes;
+        else
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(next.code));
+    });
 }
 
 std::string paint(std::string_view text, Tone tone) {

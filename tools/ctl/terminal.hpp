@@ -21,6 +21,9 @@ std::size_t display_width(std::string_view text);
 /// reasons may come from strangers.
 std::string printable(std::string_view text);
 
+/// JSON with the control characters in its strings written as \uNNNN: still the same JSON.
+std::string printable_json(std::string_view json);
+
 /// In the colour of its tone; as it is for Tone::plain.
 std::string paint(std::string_view text, Tone tone);
 
