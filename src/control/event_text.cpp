@@ -52,18 +52,6 @@ void write_members(JsonObject& object, const BackendEvent& event) {
     write_text(object, "address", event.address);
 }
 
-std::string_view name_of(snapshot::Outcome outcome) noexcept {
-    switch (outcome) {
-        case snapshot::Outcome::completed:
-            return "completed";
-        case snapshot::Outcome::rejected:
-            return "rejected";
-        case snapshot::Outcome::aborted:
-            break;
-    }
-    return "aborted";
-}
-
 /// In milliseconds; what did not occur is left out.
 void write_latency(JsonObject& object, std::string_view name, std::optional<Duration> taken) {
     if (!taken) return;

@@ -80,6 +80,18 @@ enum class Outcome : std::uint8_t {
     aborted,    // either side left first
 };
 
+constexpr std::string_view name_of(Outcome outcome) noexcept {
+    switch (outcome) {
+        case Outcome::completed:
+            return "completed";
+        case Outcome::rejected:
+            return "rejected";
+        case Outcome::aborted:
+            break;
+    }
+    return "aborted";
+}
+
 struct RequestRecord {
     const Route* route = nullptr;        // null: no route matched, or no head could be read
     const Upstream* upstream = nullptr;  // tried last; null: none

@@ -96,18 +96,6 @@ void append_quoted(std::string& out, std::string_view literal) {
     out += '"';
 }
 
-std::string_view name_of(snapshot::Outcome outcome) noexcept {
-    switch (outcome) {
-        case snapshot::Outcome::completed:
-            return "completed";
-        case snapshot::Outcome::rejected:
-            return "rejected";
-        case snapshot::Outcome::aborted:
-            break;
-    }
-    return "aborted";
-}
-
 std::string_view protocol_of(const RequestDetails& details) noexcept {
     if (details.numbers.major_version == 2) return "HTTP/2";
     return details.numbers.record.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
