@@ -9,10 +9,11 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/log.hpp"
 
 namespace penstock::app {
 
@@ -42,13 +43,6 @@ void write_stack(int) {
     const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
     ::backtrace_symbols_fd(frames.data(), count, STDERR_FILENO);
     stack_written.store(true, std::memory_order_release);
-}
-
-/// Not where nobody reads: then the process has to end without words.
-void say(std::string_view line) {
-    pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace
@@ -238,7 +232,7 @@ void prepare_stacks() {
 
 void abort_with_stack(const Watchdog::Stuck& stuck) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(stuck.since);
-    say(
+    write_error_line(
         fmt::format("penstock: {} is stuck: for {} ms thread {} has not come round (--watchdog); "
                     "its stack, and the end:\n",
                     stuck.name, ms.count(), stuck.thread));
@@ -248,7 +242,7 @@ void abort_with_stack(const Watchdog::Stuck& stuck) {
     while (is_asked && !stack_written.load(std::memory_order_acquire) && Clock::now() < last)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (!stack_written.load(std::memory_order_acquire))
-        say("penstock: it does not answer signals either: no stack\n");
+        write_error_line("penstock: it does not answer signals either: no stack\n");
     std::abort();
 }
 

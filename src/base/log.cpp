@@ -58,8 +58,11 @@ void configure_log(LogLevel least, LogFormat format) noexcept {
 void log(LogLevel level, std::string_view message,
          std::initializer_list<LogField> fields) noexcept {
     if (level < least_level.load(std::memory_order_relaxed)) return;
-    const std::string line = render(level, message, fields);
     // A log that cannot be written, or that nobody reads, must not stop the work it tells of.
+    write_error_line(render(level, message, fields));
+}
+
+void write_error_line(std::string_view line) noexcept {
     pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
     if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());

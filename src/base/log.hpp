@@ -31,6 +31,9 @@ void configure_log(LogLevel least, LogFormat format) noexcept;
 void log(LogLevel level, std::string_view message,
          std::initializer_list<LogField> fields = {}) noexcept;
 
+/// To stderr, where somebody reads that: never waits. Any thread.
+void write_error_line(std::string_view line) noexcept;
+
 /// Lets one event through a period, so that a fault that repeats cannot flood the log. Any
 /// thread.
 class LogLimit {
