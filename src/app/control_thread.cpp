@@ -197,7 +197,6 @@ Result<void> ControlThread::set_up(const ControlOptions& options) {
     set_up_names(options);
     configuration_ =
         std::make_unique<control::Configuration>(*store_, publisher_, events_, *names_);
-    configuration_->check_process_by(&check_process);
     configuration_->keep_clear_of(options.own_addresses);
     configuration_->check_process_by(&check_process);
     if (auto loaded = load(options); !loaded) return loaded;
