@@ -10,7 +10,7 @@ import stat
 import time
 
 from access_log import AccessLog
-from counting import read_stats, settled, wait_stats
+from counting import fill, read_stats, settled, wait_stats
 from h2 import connect
 from harness import DEADLINE, Failed, case, contains, equal, expect, lacks, request
 from tls_place import Secured
@@ -112,14 +112,7 @@ def unread_fifo(t):
     proxy = t.start("--access-log", path, "--access-log-fields", "path,userAgent,requestId")
     origin = t.origin(proxy=proxy)
     client = t.client(proxy)
-    block = request(origin.host, "/" + "x" * 900, "User-Agent: " + "y" * 400) * 50
-    sent = 0
-    while read_stats(proxy)["accessLog"]["dropped"] == 0:
-        client.send(block)
-        for _ in range(50):
-            equal(client.read_response().status, 200, "status")
-        sent += 50
-        expect(sent < 50_000, "a ring is bounded")
+    block, sent = fill(proxy, origin, client, lambda numbers: numbers["accessLog"]["dropped"], 50_000)
     wait_stats(proxy, lambda _: "dropped" in proxy.stderr(), "a line about it in the log")
     said = [line for line in map(json.loads, proxy.stderr_lines()) if line["message"] == "access log lines have been dropped"]
     equal(said[0]["file"], path, "the file it is about")

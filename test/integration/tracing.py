@@ -7,7 +7,7 @@ import time
 
 from access_log import AccessLog
 from collector import Collector
-from counting import read_stats, wait_stats
+from counting import fill, wait_stats
 from h2 import connect
 from harness import DEADLINE, at_most, case, cases, equal, expect, free_port, request, response
 
@@ -208,15 +208,7 @@ def dead(t, listens):
         url = f"http://127.0.0.1:{free_port()}"
     proxy = t.start("--otlp", url)
     origin = t.origin(proxy=proxy)
-    client = t.client(proxy)
-    block = request(origin.host, "/" + "x" * 900, "User-Agent: " + "y" * 400) * 50
-    sent = 0
-    while read_stats(proxy)["spans"]["dropped"] == 0:
-        client.send(block)
-        for _ in range(50):
-            equal(client.read_response().status, 200, "status")
-        sent += 50
-        expect(sent < 20_000, "a ring is bounded")
+    fill(proxy, origin, t.client(proxy), lambda numbers: numbers["spans"]["dropped"], 20_000)
     began = time.monotonic()
     proxy.signal(signal.SIGTERM)
     equal(proxy.wait_exit(), 0, "exit code")

@@ -46,6 +46,20 @@ def wait_stats(proxy, condition, what, host=None):
         time.sleep(0.01)
 
 
+def fill(proxy, origin, client, count, most):
+    """Sends large heads, 50 at a time, until `count` of what /stats says is no longer 0: what has sent so many has filled a ring.
+    Gives the bytes of 50, and how many have been sent."""
+    block = request(origin.host, "/" + "x" * 900, "User-Agent: " + "y" * 400) * 50
+    sent = 0
+    while count(read_stats(proxy)) == 0:
+        client.send(block)
+        for _ in range(50):
+            equal(client.read_response().status, 200, "status")
+        sent += 50
+        expect(sent < most, "a ring is bounded")
+    return block, sent
+
+
 def settled(proxy, host=None):
     """Once nothing is under way: a client may have its answer before the request counts as ended."""
     def is_quiet(numbers):
