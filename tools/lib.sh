@@ -75,3 +75,16 @@ build() {
     if [[ -t 1 ]]; then quiet=(); fi
     ninja -C "$dir" -j "$(nproc)" "${quiet[@]}" "$@" || die "the build in $dir failed"
 }
+
+# amount_and_engines DEFAULT [AMOUNT [ENGINE...]]: what most proofs are given; sets amount and engines.
+amount_and_engines() {
+    amount=${2:-$1}
+    engines=("${@:3}")
+    ((${#engines[@]})) || engines=(uring epoll)
+}
+
+# use_release: builds what runs and the tests' origin, and names them to the programs that follow.
+use_release() {
+    build release src/app/penstock test/support/origin
+    export PENSTOCK_BIN=build/release/src/app/penstock ORIGIN_BIN=build/release/test/support/origin
+}

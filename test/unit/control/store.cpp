@@ -179,9 +179,9 @@ TEST_CASE("content of a store in memory that nobody wrote is refused", "[store]"
     const auto reads = [&folder](const std::string& bytes) {
         const int fd = ::open(folder.file().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         REQUIRE(::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-        const bool good = read_content(fd).has_value();
+        const bool taken = read_content(fd).has_value();
         ::close(fd);
-        return good;
+        return taken;
     };
     REQUIRE(reads(good));
     for (std::size_t size = 0; size < good.size(); ++size) {
