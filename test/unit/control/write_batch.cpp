@@ -190,9 +190,9 @@ io::Task<void> write(WriteBatch& batch, const ApiRequest& request, std::vector<u
 
 TEST_CASE_METHOD(Group, "what comes while others are waited for goes into the same batch",
                  "[group]") {
-    auto ring = io::Ring::create(io::Engine::epoll);
-    REQUIRE(ring.has_value());
-    WriteBatch batch(**ring, api);
+    auto engine = io::Ring::create(io::Engine::epoll);
+    REQUIRE(engine.has_value());
+    WriteBatch batch(**engine, api);
     std::deque<std::string> bodies;
     std::deque<ApiRequest> requests;
     std::vector<unsigned> answers;
@@ -205,13 +205,13 @@ TEST_CASE_METHOD(Group, "what comes while others are waited for goes into the sa
     };
     write_some(8);
     CHECK(answers.empty());
-    (*ring)->run_until([&] { return answers.size() == 8; });
+    (*engine)->run_until([&] { return answers.size() == 8; });
     CHECK(store.groups == 1);
     // The last was shared: those that come within its millisecond wait for its end together.
     write_some(1);
-    (*ring)->run_ready();
+    (*engine)->run_ready();
     write_some(3);
-    (*ring)->run_until([&] { return answers.size() == 12; });
+    (*engine)->run_until([&] { return answers.size() == 12; });
     CHECK(store.groups == 2);
     CHECK(answers == std::vector<unsigned>(12, 201));
     // A read, and a write that stands alone, are not held up.
@@ -220,9 +220,9 @@ TEST_CASE_METHOD(Group, "what comes while others are waited for goes into the sa
     CHECK(answers.back() == 200);
     // Somebody who writes alone, after somebody who did, is answered in the same turn.
     write_some(1);
-    (*ring)->run_until([&] { return answers.size() == 14; });
+    (*engine)->run_until([&] { return answers.size() == 14; });
     write_some(1);
-    (*ring)->run_ready();
+    (*engine)->run_ready();
     CHECK(answers.size() == 15);
 }
 
