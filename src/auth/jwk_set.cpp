@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <simdjson.h>
 
 #include "base/base64.hpp"
 #include "model/json_document.hpp"
@@ -201,27 +202,15 @@ OpensslPtr<EVP_PKEY> public_key_of(const PemSection& section) {
     return OpensslPtr<EVP_PKEY>(certificate ? X509_get_pubkey(certificate.get()) : nullptr);
 }
 
-}  // namespace
-
-bool JwkSet::add(Jwk key) {
-    const auto is_same = [&key](const Jwk& other) {
-        return key.id() && other.id() == key.id() && other.type() == key.type();
-    };
-    if (keys_.size() == most_keys || std::any_of(keys_.begin(), keys_.end(), is_same)) return false;
-    keys_.push_back(std::move(key));
-    return true;
-}
-
-JwkSet read_jwk_set(element value, const std::string& pointer, JwkSource source,
-                    FieldErrors& errors) {
+/// Of a document without duplicate keys.
+JwkSet read_keys(element value, JwkSource source, FieldErrors& errors) {
     JwkSet set;
     object members;
     if (value.get(members) != SUCCESS) {
-        errors.push_back(
-            {pointer, fmt::format("must be an object, not {}", model::kind_of(value))});
+        errors.push_back({"", fmt::format("must be an object, not {}", model::kind_of(value))});
         return set;
     }
-    const std::string keys_at = model::child_pointer(pointer, "keys");
+    const std::string keys_at = "/keys";
     simdjson::dom::array keys;
     if (members.at_key("keys").get(keys) != SUCCESS) {
         errors.push_back({keys_at, "must be an array of keys"});
@@ -249,6 +238,17 @@ JwkSet read_jwk_set(element value, const std::string& pointer, JwkSource source,
     return set;
 }
 
+}  // namespace
+
+bool JwkSet::add(Jwk key) {
+    const auto is_same = [&key](const Jwk& other) {
+        return key.id() && other.id() == key.id() && other.type() == key.type();
+    };
+    if (keys_.size() == most_keys || std::any_of(keys_.begin(), keys_.end(), is_same)) return false;
+    keys_.push_back(std::move(key));
+    return true;
+}
+
 JwkSet parse_jwk_set(std::string_view text, JwkSource source, FieldErrors& errors) {
     if (text.size() > JwkSet::largest_document) {
         errors.push_back({"", "larger than a key set may be"});
@@ -264,7 +264,7 @@ JwkSet parse_jwk_set(std::string_view text, JwkSource source, FieldErrors& error
         model::add_new(errors, std::move(duplicates));
         return {};
     }
-    return read_jwk_set(document->root(), "", source, errors);
+    return read_keys(document->root(), source, errors);
 }
 
 JwkSet read_pem_keys(std::string_view pem, const std::string& pointer, FieldErrors& errors) {

@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include <simdjson.h>
-
 #include "auth/jwk.hpp"
 #include "model/field_error.hpp"
 
@@ -41,15 +39,11 @@ class JwkSet {
 /// can fetch too; and a fetched set may hold kinds of keys that only others know.
 enum class JwkSource : bool { configured, fetched };
 
-/// `value` is the set, at `pointer` in its document, which has no duplicate keys. What is wrong is
-/// added to `errors`, and such a key left out: a configuration is to be refused then; of a fetched
-/// set the rest may be used, and the errors are for the log (RFC 7517 section 5). A private key is
-/// such an error in both; a set without any key is one where it is configured: whoever is asked for
-/// keys may have withdrawn them all. Errors quote no key.
-JwkSet read_jwk_set(simdjson::dom::element value, const std::string& pointer, JwkSource source,
-                    model::FieldErrors& errors);
-
-/// The same from text; one that is no JSON, or holds a key twice, gives an empty set and errors.
+/// What is wrong is added to `errors`, and such a key left out: a configuration is to be refused
+/// then; of a fetched set the rest may be used, and the errors are for the log (RFC 7517 section
+/// 5). A private key is such an error in both; a set without any key is one where it is configured:
+/// whoever is asked for keys may have withdrawn them all. Text that is no JSON, or holds a key of
+/// an object twice, gives an empty set and errors. Errors quote no key.
 JwkSet parse_jwk_set(std::string_view text, JwkSource source, model::FieldErrors& errors);
 
 /// The public keys of a PEM text, each "PUBLIC KEY" or "CERTIFICATE" (whose dates and issuer do not

@@ -5,7 +5,6 @@
 #include <openssl/pem.h>
 
 #include "jose_tokens.hpp"
-#include "model/json_document.hpp"
 #include "token_maker.hpp"
 
 using namespace penstock;
@@ -218,17 +217,6 @@ TEST_CASE("sets are bounded", "[auth]") {
     CHECK(reading.set.keys().size() == JwkSet::most_keys);
     CHECK(reading.errors.size() == 1);
     CHECK(read(std::string(JwkSet::largest_document + 1, ' ')).errors.size() == 1);
-}
-
-TEST_CASE("errors have their place in a document around the set", "[auth]") {
-    const auto document = model::JsonDocument::parse(R"({"jwks":{"keys":[{"kty":"RSA"}]}})");
-    REQUIRE(document);
-    model::FieldErrors errors;
-    const JwkSet set = read_jwk_set(document->root().at_key("jwks").value(), "/jwks",
-                                    JwkSource::configured, errors);
-    REQUIRE(errors.size() == 1);
-    CHECK(errors[0].pointer == "/jwks/keys/0/n");
-    CHECK(set.empty());
 }
 
 TEST_CASE("public keys are read from PEM", "[auth]") {
