@@ -14,7 +14,7 @@ build_options() { # NAME
         release) echo --buildtype=release -Db_lto=true "-Db_lto_threads=$(nproc)" ;; # what runs, what bench/ measures
         test) echo --buildtype=debugoptimized --werror ;;                # the suite, as good as released
         dev) echo --buildtype=debug -Doptimization=1 --werror ;;         # the quick loop
-        gcc) echo --buildtype=debug -Doptimization=0 -Db_pch=false --werror ;; # that the other compiler takes it, and is right
+        gcc) echo --buildtype=plain -Doptimization=0 -Db_pch=false --werror ;; # that the other compiler takes it, and is right
         # No --werror with sanitizers: g++ then sees uninitialized values where there are none, and misses fences.
         asan) echo --buildtype=debug -Doptimization=1 -Db_lundef=false -Db_sanitize=address,undefined ;;
         tsan) echo --buildtype=debug -Doptimization=1 -Db_lundef=false -Db_sanitize=thread ;;
