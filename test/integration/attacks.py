@@ -2,7 +2,6 @@
 once, and traffic goes on."""
 
 import json
-import select
 import signal
 
 import api_attacks  # noqa: F401 (enters its attacks)
@@ -11,6 +10,7 @@ import api_victim
 import pki
 from admin import bearer, private, trusting
 from harness import PATIENCE, SANITIZED, Cut, Malformed, Silent, answers, at_least, case, contains, equal, expect, response
+from polling import readable
 from steady import SteadyLoad
 
 ANSWER_WITHIN = 2.0 * PATIENCE  # seconds that another client waits at most right after an attack
@@ -69,7 +69,7 @@ def budget(t):
         client.send(victim.head("PUT /api/v1/config", "Content-Type: application/json", f"Content-Length: {64 << 20}"))
         client.try_send(part)  # it may be refused meanwhile
     for client in clients:
-        if client.ended or select.select([client.sock], [], [], 0.2)[0]:
+        if client.ended or readable(0.2, client.sock):
             answer = client.read_response("PUT")
             statuses.append(answer.status)
             expect(answer.fields.has("Retry-After"), "Retry-After of a 503")

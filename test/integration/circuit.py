@@ -1,10 +1,10 @@
 """Circuit breaking (SPEC section 6): opens on the error rate, lets one request try, closes on its success."""
 
-import select
 import threading
 import time
 
 from harness import PATIENCE, at_most, case, chunk, equal, in_threads, request, response
+from polling import readable
 
 QUICK = {"errorRate": 0.5, "minRequests": 10, "window": "10s", "open": "500ms"}
 
@@ -163,7 +163,7 @@ def try_once(client, host, moody, asked):
     client.send(request(host))
     end = time.monotonic() + 0.3 * PATIENCE
     while moody.asked == asked and time.monotonic() < end:
-        if client.buffer or select.select([client.sock], [], [], 0.01)[0]:
+        if client.buffer or readable(0.01, client.sock):
             equal(client.read_response().status, 503, "status while it is open")
             return False
     return moody.asked > asked

@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from checks import Failed
 from peer import DEADLINE
+from polling import readable
 from proxy import SANITIZER_REPORT, binary
 
 
@@ -99,8 +99,7 @@ class RunningCtl:
         """Until condition(all that was written so far) is true; gives that text."""
         end = time.monotonic() + deadline
         while not condition(self.text):
-            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
-            if not ready:
+            if not readable(max(0, end - time.monotonic()), self.fd):
                 raise Failed(f"not written in {deadline:g} s; so far: {self.text!r}")
             piece = self._read()
             if not piece:

@@ -1,12 +1,12 @@
 """A route with limits, seen from outside: an origin that holds its requests, clients that surely are with it or wait."""
 
-import select
 import threading
 import time
 
 from checks import Failed, contains, equal, expect
 from origin import OK
 from peer import DEADLINE
+from polling import readable
 from wire import request
 
 WORKERS = 4
@@ -103,10 +103,10 @@ class Gate:
 
     @staticmethod
     def first_answered(clients):
-        readable, _, _ = select.select([client.sock for client in clients], [], [], DEADLINE)
-        if not readable:
+        answered = readable(DEADLINE, *[client.sock for client in clients])
+        if not answered:
             raise Failed("neither of two requests was refused, though there is room for one")
-        return next(client for client in clients if client.sock is readable[0])
+        return next(client for client in clients if client.sock is answered[0])
 
     def end(self, clients):
         """All may go, and all are answered; then nobody is left: the next request finds a slot."""

@@ -11,7 +11,6 @@ the case. Cases that misbehave send raw frames, through `stream.connection` or `
 """
 
 import ctypes
-import select
 import ssl
 import threading
 import time
@@ -24,6 +23,7 @@ from h2 import H2Client
 from h2_exchange import Exchange
 from origin import Origin
 from peer import Cut
+from polling import readable
 from secured_origin import SecuredOrigin
 
 
@@ -74,7 +74,7 @@ class H2Connection(H2Client):
         if not isinstance(self.sock, ssl.SSLSocket):
             return super()._receive(deadline, size)
         if not self.sock.pending():
-            select.select([self.sock], [], [], max(0.0, deadline - time.monotonic()))
+            readable(max(0.0, deadline - time.monotonic()), self.sock)
         with self.sending:
             return super()._receive(deadline, size)
 

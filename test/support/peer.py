@@ -5,12 +5,12 @@ deadline passed). Nothing sleeps for luck.
 """
 
 import os
-import select
 import socket
 import struct
 import time
 
 import wire
+from polling import readable
 
 PATIENCE = 4.0 if os.environ.get("PENSTOCK_SANITIZED") == "1" else 1.0
 DEADLINE = 10.0 * PATIENCE
@@ -201,8 +201,7 @@ class Peer:
         """True when neither a byte nor an end comes for that long. Only for what must NOT happen."""
         if self.buffer or self.ended:
             return False
-        readable, _, _ = select.select([self.sock], [], [], seconds)
-        return not readable
+        return not readable(seconds, self.sock)
 
     def wait_end(self, deadline=None):
         """Waits for the other side to end the connection; gives what came before it."""
