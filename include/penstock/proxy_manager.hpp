@@ -96,7 +96,7 @@ class ProxyManager {
     Result<void> start();
     /// Stops accepting; requests that run may finish, for at most the drain time-out. `hurry`,
     /// asked every few milliseconds, ends the waiting when it returns true.
-    void stop(bool (*hurry)() = nullptr);
+    void stop(const std::function<bool()>& hurry = {});
 
     /// The access log's file is opened anew under its name, which may be another file by now: what
     /// the program does on SIGUSR1. Between start() and stop().

@@ -57,6 +57,21 @@ Ending Lifecycle::run() {
     return *ended_;
 }
 
+void Lifecycle::drain() {
+    if (*ended_ == Ending::stopped) manager_.stopping();
+    proxy_.stop([this] { return is_hurried(); });
+}
+
+/// By what signals say while it drains: that of the log is obeyed to the end.
+bool Lifecycle::is_hurried() {
+    bool hurried = false;
+    while (const auto signal = signals_.next()) {
+        hurried |= *signal == Signal::end;
+        if (*signal == Signal::reopen_logs) proxy_.reopen_logs();
+    }
+    return hurried;
+}
+
 void Lifecycle::wait() const {
     std::array<pollfd, 3> watched{pollfd{signals_.fd(), POLLIN, 0},
                                   pollfd{requested_fd_, POLLIN, 0},

@@ -33,6 +33,9 @@ class Lifecycle {
     /// Returns when the proxy is to stop.
     Ending run();
 
+    /// After run(): has the proxy drain, and end.
+    void drain();
+
     /// Any thread. `done` is told on the main one, or at once where run() has returned.
     void ask_for_upgrade(control::UpgradeDone done);
 
@@ -44,6 +47,7 @@ class Lifecycle {
     void follow_upgrade();
     void complete_upgrade();
     void end_upgrade(const control::UpgradeOutcome& outcome);
+    bool is_hurried();
     std::string status() const;
 
     Proxy& proxy_;

@@ -99,8 +99,8 @@ int main(int argc, char** argv) {
         return give_up(started.error().message);
     before->reset();
     if (on_terminal && proxy.routes().empty()) greet(options);
-    if (lifecycle.run() == app::Ending::stopped) manager.stopping();
-    proxy.stop(&app::another_ending_signal);
+    lifecycle.run();
+    lifecycle.drain();
     log(LogLevel::info, "stopped");
     return 0;
 }

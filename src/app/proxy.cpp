@@ -28,9 +28,9 @@ constexpr int control_patience = 30;
 
 /// True where it was ended by `hurry`, which says so once.
 template <class Done>
-bool wait_until(TimePoint deadline, bool (*hurry)(), Done&& done) {
+bool wait_until(TimePoint deadline, const std::function<bool()>& hurry, Done&& done) {
     while (!done() && Clock::now() < deadline) {
-        if (hurry != nullptr && hurry()) return true;
+        if (hurry && hurry()) return true;
         std::this_thread::sleep_for(stop_poll);
     }
     return false;
@@ -261,7 +261,7 @@ bool Proxy::workers_finished() const {
 }
 
 /// Nobody is refused whom the kernel has let in, or is about to. True where it was hurried.
-bool Proxy::stop_accepting(bool (*hurry)()) {
+bool Proxy::stop_accepting(const std::function<bool()>& hurry) {
     const std::vector<int> ending = listeners_.close_doors();
     const TimePoint doors_closed =
         Clock::now() + (ending.empty() ? Duration::zero() : arrival_time);
@@ -275,7 +275,7 @@ bool Proxy::stop_accepting(bool (*hurry)()) {
     return hurried;
 }
 
-bool Proxy::begin_drain(bool (*hurry)()) {
+bool Proxy::begin_drain(const std::function<bool()>& hurry) {
     draining_ = true;
     drain_deadline_ = Clock::now() + options_.drain_timeout;
     control_.stop_taking_traffic();
@@ -288,7 +288,7 @@ void Proxy::hand_over(const std::vector<std::string>& names) {
     begin_drain([] { return true; });
 }
 
-void Proxy::stop(bool (*hurry)()) {
+void Proxy::stop(const std::function<bool()>& hurry) {
     if (!running_) return;
     running_ = false;
     const bool hurried = !draining_ && begin_drain(hurry);

@@ -43,7 +43,7 @@ class Proxy {
     ~Proxy();
 
     Result<void> start(Surroundings surroundings = {});
-    void stop(bool (*hurry)());
+    void stop(const std::function<bool()>& hurry);
     /// Between start() and stop().
     void reopen_logs();
 
@@ -76,8 +76,8 @@ class Proxy {
                                const std::vector<std::optional<unsigned>>& places);
     void write_pid_file();
     void start_watchdog(Surroundings& surroundings);
-    bool begin_drain(bool (*hurry)());
-    bool stop_accepting(bool (*hurry)());
+    bool begin_drain(const std::function<bool()>& hurry);
+    bool stop_accepting(const std::function<bool()>& hurry);
     bool workers_finished() const;
 
     std::optional<Error> wrong_options_;

@@ -78,7 +78,7 @@ ProxyManager::~ProxyManager() = default;
 Result<void> ProxyManager::start() {
     return proxy_->start();
 }
-void ProxyManager::stop(bool (*hurry)()) {
+void ProxyManager::stop(const std::function<bool()>& hurry) {
     proxy_->stop(hurry);
 }
 void ProxyManager::reopen_logs() {

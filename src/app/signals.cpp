@@ -1,29 +1,17 @@
 #include "app/signals.hpp"
 
-#include <cerrno>
-
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace penstock::app {
 
 namespace {
 
-sigset_t ending_signals() {
+sigset_t all_signals() {
     sigset_t set;
     ::sigemptyset(&set);
-    ::sigaddset(&set, SIGTERM);
-    ::sigaddset(&set, SIGINT);
-    return set;
-}
-
-sigset_t all_signals() {
-    sigset_t set = ending_signals();
-    ::sigaddset(&set, SIGUSR1);
-    ::sigaddset(&set, SIGUSR2);
-    ::sigaddset(&set, SIGHUP);
+    for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) ::sigaddset(&set, signal);
     return set;
 }
 
@@ -52,12 +40,6 @@ std::optional<Signal> Signals::next() const noexcept {
         default:
             return Signal::end;
     }
-}
-
-bool another_ending_signal() {
-    const sigset_t set = ending_signals();
-    const timespec at_once{};
-    return ::sigtimedwait(&set, nullptr, &at_once) > 0;
 }
 
 }  // namespace penstock::app

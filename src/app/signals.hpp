@@ -30,7 +30,4 @@ class Signals {
     int fd_ = -1;
 };
 
-/// True where a further SIGTERM or SIGINT has come; does not wait.
-bool another_ending_signal();
-
 }  // namespace penstock::app

@@ -4,15 +4,16 @@ every kind is in ledger.py."""
 import json
 import os
 import re
-import select
 import signal
 import stat
+import threading
 import time
 
 from access_log import AccessLog
 from counting import fill, read_stats, settled, wait_stats
 from h2 import connect
-from harness import DEADLINE, Failed, case, contains, equal, expect, lacks, request
+from harness import DEADLINE, OK, Failed, case, contains, equal, expect, lacks, request
+from polling import readable
 from tls_place import Secured
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -100,7 +101,7 @@ def lines_of(fifo, count):
     while got.count(b"\n") < count:
         if time.monotonic() > ends:
             raise Failed(f"{got.count(10)} lines of {count}")
-        if select.select([fifo], [], [], 0.1)[0]:
+        if readable(0.1, fifo):
             got += os.read(fifo, 1 << 20)
     return [json.loads(line) for line in got.splitlines()]
 
@@ -169,6 +170,31 @@ def reopened(t):
     client.fetch(origin.host, "/4")
     kept = AccessLog(folder + ".gone")
     equal([line["path"] for line in kept.wait(2)], ["/3", "/4"], "the file that was kept")
+
+
+@case("SIGUSR1 while it drains: what is left is logged in the new file")
+def reopened_draining(t):
+    go = threading.Event()
+
+    def script(backend):
+        for _ in backend:
+            go.wait(DEADLINE)
+            backend.send(OK)
+    log, proxy = logged(t)
+    origin = t.origin(script, proxy=proxy)
+    client = t.client(proxy)
+    client.send(request(origin.host, "/late"))
+    origin.wait_requests(1)
+    proxy.signal(signal.SIGTERM)
+    t.eventually(lambda: proxy.api("GET", "/readyz").status == 503, "the drain")
+    os.rename(log.path, log.path + ".1")
+    proxy.signal(signal.SIGUSR1)
+    t.eventually(lambda: os.path.exists(log.path), "a new file")
+    go.set()
+    equal(client.read_response().status, 200, "status")
+    client.close()
+    equal(proxy.wait_exit(), 0, "exit code")
+    equal([line["path"] for line in log.wait(1)], ["/late"], "the new file")
 
 
 @case("SIGUSR1 without an access log does nothing")
