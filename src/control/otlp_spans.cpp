@@ -1,6 +1,7 @@
 #include "control/otlp_spans.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <initializer_list>
 #include <iterator>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "http/masked_query.hpp"
+#include "model/json_document.hpp"
 #include "model/json_writer.hpp"
 
 namespace penstock::control {
@@ -141,6 +143,22 @@ void OtlpSpans::add(const RequestDetails& request) {
 const std::string& OtlpSpans::finish() {
     if (!std::exchange(is_finished_, true)) text_ += "]}]}]}";
     return text_;
+}
+
+RejectedSpans rejected_spans(std::string_view answer) {
+    RejectedSpans rejected;
+    const auto document = model::JsonDocument::parse(answer);
+    if (!document) return rejected;
+    const auto partial = document->root().at_key("partialSuccess");
+    const auto number = partial.at_key("rejectedSpans");
+    // 64-bit numbers are strings in the JSON of protocol buffers; readers are to take both.
+    std::string_view text;
+    if (number.get(text) == simdjson::SUCCESS)
+        std::from_chars(text.data(), text.data() + text.size(), rejected.count);
+    else if (number.get(rejected.count) != simdjson::SUCCESS)
+        return rejected;
+    if (partial.at_key("errorMessage").get(text) == simdjson::SUCCESS) rejected.reason = text;
+    return rejected;
 }
 
 }  // namespace penstock::control

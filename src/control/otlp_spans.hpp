@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,5 +30,13 @@ class OtlpSpans {
     std::size_t count_ = 0;
     bool is_finished_ = false;
 };
+
+/// What of a batch a collector did not keep, though it answered 2xx ("partial success").
+struct RejectedSpans {
+    std::uint64_t count = 0;
+    std::string reason;
+};
+/// Out of its answer; one that does not say so, or cannot be read, has rejected none.
+RejectedSpans rejected_spans(std::string_view answer);
 
 }  // namespace penstock::control

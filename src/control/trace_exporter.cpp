@@ -104,20 +104,26 @@ io::Task<TraceExporter::Taken> TraceExporter::send() {
         reason_ = answer.error().message;
         co_return Taken::not_now;
     }
-    if (answer->status / 100 == 2) co_return Taken::yes;
+    if (answer->status / 100 == 2) {
+        rejected_ = rejected_spans(answer->text);
+        co_return Taken::yes;
+    }
     reason_ = "it answered " + std::to_string(answer->status);
     co_return is_for_now(answer->status) ? Taken::not_now : Taken::never;
 }
 
 void TraceExporter::settle(Taken taken) {
-    auto& counter = taken == Taken::yes ? totals_.spans.delivered : totals_.spans.dropped;
     if (taken != Taken::not_now) {
-        counter.fetch_add(batch_->count(), std::memory_order_relaxed);
+        const std::uint64_t count = batch_->count();
+        const std::uint64_t lost = taken == Taken::yes ? std::min(rejected_.count, count) : count;
+        totals_.spans.delivered.fetch_add(count - lost, std::memory_order_relaxed);
+        totals_.spans.dropped.fetch_add(lost, std::memory_order_relaxed);
         batch_.reset();
     }
     if (taken == Taken::yes) {
         if (std::exchange(failures_, 0) > 0)
             log(LogLevel::info, "spans are exported again", {{"host", target_.hostname}});
+        tell_of_rejected();
         return;
     }
     // Once in a row: the same again tells nothing new.
@@ -125,6 +131,17 @@ void TraceExporter::settle(Taken taken) {
         log(LogLevel::warn, "spans cannot be exported",
             {{"host", target_.hostname}, {"reason", reason_}});
     }
+}
+
+/// Once in a row, as of failures.
+void TraceExporter::tell_of_rejected() {
+    const bool is_new = rejected_.count > 0 && !is_rejecting_;
+    is_rejecting_ = rejected_.count > 0;
+    if (!is_new) return;
+    log(LogLevel::warn, "spans were rejected",
+        {{"host", target_.hostname},
+         {"rejected", rejected_.count},
+         {"reason", std::string_view(rejected_.reason)}});
 }
 
 Duration TraceExporter::pause() const noexcept {

@@ -198,6 +198,21 @@ def unwanted(t):
     equal(collector.one()["attributes"]["url.path"], "/taken", "the span that was taken")
 
 
+@case("spans that a collector takes, but says it has not kept, count as dropped")
+def rejected(t):
+    part = response("200 OK", b'{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}}')
+    collector = Collector(t, part, part)
+    _, proxy, origin = traced(t, collector=collector)
+    for number in (1, 2):
+        t.client(proxy).fetch(origin.host)
+        wait_stats(proxy, lambda numbers: numbers["spans"] == {"exported": 0, "dropped": number}, "the count")
+    t.client(proxy).fetch(origin.host)
+    wait_stats(proxy, lambda numbers: numbers["spans"] == {"exported": 1, "dropped": 2}, "the count")
+    said = [json.loads(line) for line in proxy.stderr_lines()]
+    equal([(one["rejected"], one["reason"]) for one in said if one["message"] == "spans were rejected"], [(1, "too old")],
+          "the log")
+
+
 @cases([("refuses", False), ("never answers", True)])
 def dead(t, listens):
     """A collector that is dead: traffic goes on, what has no room is counted, and the end comes in time."""

@@ -111,3 +111,20 @@ TEST_CASE("many spans are one document", "[control]") {
     CHECK(found == 3);
     CHECK(has(text, "},{\"traceId\""));
 }
+
+TEST_CASE("what a collector did not keep is read from its answer", "[control]") {
+    const auto count = [](std::string_view answer) {
+        return control::rejected_spans(answer).count;
+    };
+    CHECK(count(R"({"partialSuccess":{"rejectedSpans":"12"}})") == 12);
+    CHECK(count(R"({"partialSuccess":{"rejectedSpans":3}})") == 3);
+    CHECK(count("{}") == 0);
+    CHECK(count("") == 0);
+    CHECK(count("[1]") == 0);
+    CHECK(count(R"({"partialSuccess":null})") == 0);
+    CHECK(count(R"({"partialSuccess":{"rejectedSpans":-1}})") == 0);
+    CHECK(count(R"({"partialSuccess":{"rejectedSpans":"many"}})") == 0);
+    CHECK(control::rejected_spans(
+              R"({"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}})")
+              .reason == "too old");
+}
