@@ -76,6 +76,9 @@ def mixed(t):
           "the sum over all routes")
     equal(value(families, "penstock_connections_accepted_total"), everything["connections"]["accepted"], "connections")
     equal(value(families, "penstock_requests_unrouted_total"), everything["requests"]["unrouted"], "unrouted")
+    for name, of, done in (("penstock_access_log_lines_total", "accessLog", "written"), ("penstock_spans_total", "spans", "exported")):
+        for outcome in (done, "dropped"):
+            equal(value(families, name, outcome=outcome), everything[of][outcome], f"{of} {outcome}")
     equal(promtool_check(proxy.api("GET", "/metrics").body), "", "what promtool complains of")
 
 

@@ -19,6 +19,13 @@ constexpr Duration round_period = std::chrono::seconds(Meter::gather_seconds);
 /// equal traffic do not take turns.
 constexpr std::uint64_t clearly_busier = 2;
 
+void write_delivered(Exposition& out, std::string_view name, std::string_view help,
+                     std::string_view done, const Delivered& counted) {
+    out.begin(name, Kind::counter, help);
+    out.sample(label("outcome", done), counted.delivered);
+    out.sample(label("outcome", "dropped"), counted.dropped);
+}
+
 double present_unix_seconds() {
     return static_cast<double>(unix_milliseconds()) / 1e3;
 }
@@ -131,6 +138,18 @@ void Metrics::write_process(Exposition& out, TimePoint now) const {
     write_one(out, "penstock_requests_unrouted_total", Kind::counter,
               "Requests that matched no route or could not be parsed; part of no other number.",
               statistics.unrouted());
+    write_delivered(out, "penstock_access_log_lines_total",
+                    "Lines of the access log; dropped: there was no room for them.", "written",
+                    statistics.access_log());
+    write_delivered(out, "penstock_spans_total",
+                    "Spans of traces; dropped: no room, or the collector did not take them.",
+                    "exported", statistics.spans());
+    write_one(out, "penstock_shedding", Kind::gauge, "1: memory runs short, and requests get 503.",
+              std::uint64_t{statistics.shedding().is_on()});
+    write_one(out, "penstock_shedding_episodes_total", Kind::counter, "How often memory ran short.",
+              statistics.shedding().episodes());
+    write_one(out, "penstock_requests_shed_total", Kind::counter,
+              "Requests that got 503 meanwhile.", statistics.shed());
     const ProcessFacts facts = process_facts();
     write_one(out, "process_cpu_seconds_total", Kind::counter, "CPU time of all threads.",
               facts.cpu_seconds);
