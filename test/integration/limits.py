@@ -172,7 +172,8 @@ def descriptors_taken_away(t):
     proxy = t.start("--max-connections", "1000", workers=1)
     served, other = t.origin(proxy=proxy), t.origin(proxy=proxy)
     inside = t.client(proxy)
-    equal(inside.fetch(served.host).status, 200, "status before")
+    for _ in range(2):  # the first has ended then: UBSan needs descriptors when it first meets an object's type
+        equal(inside.fetch(served.host).status, 200, "status before")
     began = time.monotonic()
     no_more_files(proxy)
     equal(inside.fetch(served.host).status, 200, "status on what is connected at both ends")
