@@ -34,6 +34,7 @@ exec unshare --pid --mount --cgroup --ipc --uts --net --fork --kill-child --prop
     cd "$root"
     pivot_root . mnt
     umount -l /mnt
+    mount --make-rshared / # as whoever starts containers has to: credentials are mounted elsewhere, and seen here by this
     exec env -i container=penstock-proof PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=1 /lib/systemd/systemd --unit=multi-user.target
 ' boot_systemd "$root"
