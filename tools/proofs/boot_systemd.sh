@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # What boots systemd in a folder, for proofs: boot_systemd ROOT.
 #
 # systemd is PID 1 of namespaces of its own, its network among them, and its journal goes to ROOT/var/log/journal.
