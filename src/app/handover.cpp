@@ -115,7 +115,10 @@ HandoverChannel::Heard HandoverChannel::receive(Message& heard, TimePoint deadli
     message.msg_iovlen = 1;
     message.msg_control = control.bytes.data();
     message.msg_controllen = control.bytes.size();
-    const ssize_t size = ::recvmsg(fd_, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ssize_t size = ::recvmsg(fd_, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    // Told once, ahead of what was sent before, of an end that had not read everything.
+    if (size < 0 && errno == ECONNRESET)
+        size = ::recvmsg(fd_, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Heard::nothing;
     if (size <= 0) return Heard::end;
     const std::string_view line(text.data(), static_cast<std::size_t>(size));

@@ -118,7 +118,8 @@ void Upgrade::begin() {
     }
     if (!spawn(theirs)) return;
     theirs.close();  // so that its end is heard
-    if (!hand_sockets()) abandon(how_it_ended());
+    // Where it has ended already it may have said why.
+    if (!hand_sockets() && advance() == State::under_way) abandon(how_it_ended());
 }
 
 bool Upgrade::spawn(HandoverChannel& theirs) {
