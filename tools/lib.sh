@@ -37,29 +37,31 @@ build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
 # configure NAME: with Meson, where that is not done yet, or the options above or the folders in it have changed.
 configure() {
-    local dir compiler ccache='' options stamp log how=() environment=()
+    local dir compiler ccache='' options binaries='' stamp log how=()
     dir=$(build_dir "$1")
     compiler=$(compiler_of "$1")
     # Meson uses ccache by itself only where no compiler is named.
-    if command -v ccache >/dev/null; then ccache='ccache '; fi
+    if command -v ccache >/dev/null; then ccache="'ccache', "; fi
     # clang's LTO wants its own linker; and its own llvm-ar or else "ar": Meson would take another version's.
     case $compiler in
-        clang*) environment=("CXX=$ccache$compiler" "CC=$ccache${compiler/++/}" CXX_LD=lld CC_LD=lld
-                             "AR=$(command -v llvm-ar-19 || echo ar)") ;;
-        g++) environment=("CXX=${ccache}g++" "CC=${ccache}gcc") ;;
+        clang*) binaries="cpp = [$ccache'$compiler']"$'\n'"c = [$ccache'${compiler/++/}']"$'\n'"cpp_ld = 'lld'"$'\n'"c_ld = 'lld'"
+                binaries+=$'\n'"ar = '$(command -v llvm-ar-19 || echo ar)'" ;;
+        g++) binaries="cpp = [${ccache}'g++']"$'\n'"c = [${ccache}'gcc']" ;;
     esac
     options=$(build_options "$1")
-    stamp="$options $compiler"$'\n'$(find src test bench tools -name meson.build | sort)
+    stamp="$options $compiler by file"$'\n'$(find src test bench tools -name meson.build | sort)
     log=$dir/configure.log
     [[ ! -f $dir/build.ninja || $(cat "$dir/stamp" 2>/dev/null) != "$stamp" ]] || return 0
-    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options $compiler" ]]; then
+    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options $compiler by file" ]]; then
         how=(--reconfigure)
     else
         rm -rf "$dir" && mkdir -p "$dir"
     fi
+    # A file, not the environment: Meson reads it again where ninja has it configure anew.
+    printf '[binaries]\n%s\n' "$binaries" >"$dir.ini"
     # No fall-back to subprojects/: tools/setup installed what there is to find.
     # shellcheck disable=SC2086 # the options are words
-    env "${environment[@]}" meson setup "${how[@]}" --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
+    meson setup "${how[@]}" --native-file "$dir.ini" --wrap-mode=nofallback $options "$dir" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         die "meson cannot set up $dir (above; all of it in $log)"
     }
