@@ -8,7 +8,7 @@ import time
 import h2_frames as h2
 from counting import read_stats
 from h2 import connect
-from harness import (OK, PATIENCE, Cut, answers, case, cases, equal, expect, lacks, never_answers, one_of, response)
+from harness import (OK, PATIENCE, Cut, answers, case, cases, equal, expect, held, lacks, never_answers, one_of, response)
 
 SHORT = ["--header-timeout", "700ms", "--idle-timeout", "700ms", "--body-timeout", "700ms", "--response-timeout", "3s"]
 
@@ -135,14 +135,6 @@ def refuses_connections(proxy):
 def drained(t, proxy):
     proxy.signal(signal.SIGTERM)
     t.eventually(lambda: refuses_connections(proxy), "the refusal of new connections")
-
-
-def held(go):
-    def script(backend):
-        for _ in backend:
-            go.wait(20)
-            backend.send(OK)
-    return script
 
 
 @case("SIGTERM: GOAWAY(NO_ERROR), the streams that run are answered, then the connection ends and the process")

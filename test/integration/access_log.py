@@ -12,7 +12,7 @@ import time
 from access_log import AccessLog
 from counting import fill, read_stats, settled, wait_stats
 from h2 import connect
-from harness import DEADLINE, OK, Failed, case, contains, equal, expect, lacks, request
+from harness import DEADLINE, Failed, case, contains, equal, expect, held, lacks, request
 from polling import readable
 from tls_place import Secured
 
@@ -175,13 +175,8 @@ def reopened(t):
 @case("SIGUSR1 while it drains: what is left is logged in the new file")
 def reopened_draining(t):
     go = threading.Event()
-
-    def script(backend):
-        for _ in backend:
-            go.wait(DEADLINE)
-            backend.send(OK)
     log, proxy = logged(t)
-    origin = t.origin(script, proxy=proxy)
+    origin = t.origin(held(go), proxy=proxy)
     client = t.client(proxy)
     client.send(request(origin.host, "/late"))
     origin.wait_requests(1)

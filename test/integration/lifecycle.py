@@ -8,16 +8,7 @@ import socket
 import threading
 import time
 
-from harness import (OK, PATIENCE, Origin, answers, case, cases, chunk, equal, expect, lacks, one_of, request, response)
-
-
-def held(go):
-    """Answers every request only when `go` is set."""
-    def script(backend):
-        for _ in backend:
-            go.wait(20)
-            backend.send(OK)
-    return script
+from harness import (PATIENCE, Origin, answers, case, cases, chunk, equal, expect, held, lacks, one_of, request, response)
 
 
 def refuses_connections(proxy):

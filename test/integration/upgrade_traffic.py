@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness import OK, PATIENCE, SANITIZED, case, equal, expect, lacks, request
+from harness import PATIENCE, SANITIZED, case, equal, expect, held, lacks, request
 from systemd import activated
 
 
@@ -15,18 +15,13 @@ from systemd import activated
 def under_way(t):
     go = threading.Event()
 
-    def held(backend):
-        for _ in backend:
-            go.wait(20)
-            backend.send(OK)
-
     def echo(backend):
         backend.read_request()
         backend.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         while True:
             backend.send(backend.read_exactly(4))
     proxy = t.start("--drain-timeout", "4s", workers=2)
-    slow, tunnel, quick = t.origin(held, proxy=proxy), t.origin(echo, proxy=proxy), t.origin(proxy=proxy)
+    slow, tunnel, quick = t.origin(held(go), proxy=proxy), t.origin(echo, proxy=proxy), t.origin(proxy=proxy)
     waiting, through, idle = t.client(proxy), t.client(proxy), t.client(proxy)
     waiting.send(request(slow.host))
     slow.wait_requests(1)

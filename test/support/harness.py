@@ -2,7 +2,8 @@
 
 from checks import (Failed, Skipped, at_least, at_most, contains, equal, expect, lacks, one_of)
 from client import Client
-from origin import (ENDLESS, OK, Origin, answers, answers_then_closes, echoes, endless, named, never_answers)
+from origin import (ENDLESS, OK, Origin, answers, answers_then_closes, echoes, endless, held, named,
+                    never_answers)
 from peer import DEADLINE, PATIENCE, Cut, Peer, Silent
 from ports import free_port
 from proxy import SANITIZED, SCALE, Proxy, binary, expect_refused, run_program

@@ -197,6 +197,15 @@ def answers_then_closes(raw):
     return script
 
 
+def held(go):
+    """Answers every request only when `go` is set."""
+    def script(backend):
+        for _ in backend:
+            go.wait(20)
+            backend.send(OK)
+    return script
+
+
 def never_answers(backend):
     """Takes whole requests and says nothing until the proxy gives up."""
     for _ in backend:
