@@ -37,7 +37,7 @@ build_dir() { echo "build/$1${CXX:+-${CXX##*/}}"; }
 
 # configure NAME: with Meson, where that is not done yet, or the options above or the folders in it have changed.
 configure() {
-    local dir compiler ccache='' options binaries='' stamp log how=()
+    local dir compiler ccache='' options binaries='' basis stamp log how=()
     dir=$(build_dir "$1")
     compiler=$(compiler_of "$1")
     # Meson uses ccache by itself only where no compiler is named.
@@ -49,10 +49,11 @@ configure() {
         g++) binaries="cpp = [${ccache}'g++']"$'\n'"c = [${ccache}'gcc']" ;;
     esac
     options=$(build_options "$1")
-    stamp="$options $compiler by file"$'\n'$(find src test bench tools -name meson.build | sort)
+    basis="$options $compiler by file"
+    stamp="$basis"$'\n'$(find src test bench tools -name meson.build | sort)
     log=$dir/configure.log
     [[ ! -f $dir/build.ninja || $(cat "$dir/stamp" 2>/dev/null) != "$stamp" ]] || return 0
-    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$options $compiler by file" ]]; then
+    if [[ -f $dir/build.ninja && $(head -n 1 "$dir/stamp") == "$basis" ]]; then
         how=(--reconfigure)
     else
         rm -rf "$dir" && mkdir -p "$dir"

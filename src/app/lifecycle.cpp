@@ -39,7 +39,7 @@ Lifecycle::~Lifecycle() {
     ::close(requested_fd_);
 }
 
-Ending Lifecycle::run() {
+void Lifecycle::run() {
     manager_.ready(status());
     while (!ended_) {
         wait();
@@ -54,7 +54,6 @@ Ending Lifecycle::run() {
     const std::lock_guard lock(mutex_);
     takes_requests_ = false;
     for (const auto& done : std::exchange(requests_, {})) done(refused(ending));
-    return *ended_;
 }
 
 void Lifecycle::drain() {

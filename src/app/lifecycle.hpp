@@ -31,7 +31,7 @@ class Lifecycle {
     ~Lifecycle();
 
     /// Returns when the proxy is to stop.
-    Ending run();
+    void run();
 
     /// After run(): has the proxy drain, and end.
     void drain();

@@ -1,7 +1,6 @@
 #include "control/otlp_spans.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <initializer_list>
 #include <iterator>
@@ -9,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.hpp"
 #include "http/masked_query.hpp"
 #include "model/json_document.hpp"
 #include "model/json_writer.hpp"
@@ -154,7 +154,7 @@ RejectedSpans rejected_spans(std::string_view answer) {
     // 64-bit numbers are strings in the JSON of protocol buffers; readers are to take both.
     std::string_view text;
     if (number.get(text) == simdjson::SUCCESS)
-        std::from_chars(text.data(), text.data() + text.size(), rejected.count);
+        rejected.count = parse_decimal(text).value_or(0);
     else if (number.get(rejected.count) != simdjson::SUCCESS)
         return rejected;
     if (partial.at_key("errorMessage").get(text) == simdjson::SUCCESS) rejected.reason = text;

@@ -105,7 +105,7 @@ io::Task<TraceExporter::Taken> TraceExporter::send() {
         co_return Taken::not_now;
     }
     if (answer->status / 100 == 2) {
-        rejected_ = rejected_spans(answer->text);
+        take_rejected(rejected_spans(answer->text));
         co_return Taken::yes;
     }
     reason_ = "it answered " + std::to_string(answer->status);
@@ -123,7 +123,6 @@ void TraceExporter::settle(Taken taken) {
     if (taken == Taken::yes) {
         if (std::exchange(failures_, 0) > 0)
             log(LogLevel::info, "spans are exported again", {{"host", target_.hostname}});
-        tell_of_rejected();
         return;
     }
     // Once in a row: the same again tells nothing new.
@@ -133,15 +132,15 @@ void TraceExporter::settle(Taken taken) {
     }
 }
 
-/// Once in a row, as of failures.
-void TraceExporter::tell_of_rejected() {
-    const bool is_new = rejected_.count > 0 && !is_rejecting_;
-    is_rejecting_ = rejected_.count > 0;
-    if (!is_new) return;
-    log(LogLevel::warn, "spans were rejected",
-        {{"host", target_.hostname},
-         {"rejected", rejected_.count},
-         {"reason", std::string_view(rejected_.reason)}});
+/// Told of once in a row, as failures are.
+void TraceExporter::take_rejected(RejectedSpans rejected) {
+    if (rejected.count > 0 && rejected_.count == 0) {
+        log(LogLevel::warn, "spans were rejected",
+            {{"host", target_.hostname},
+             {"rejected", rejected.count},
+             {"reason", std::string_view(rejected.reason)}});
+    }
+    rejected_ = std::move(rejected);
 }
 
 Duration TraceExporter::pause() const noexcept {

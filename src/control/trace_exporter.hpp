@@ -65,7 +65,7 @@ class TraceExporter {
     bool is_full_batch() const noexcept;
     void take_batch();
     void settle(Taken taken);
-    void tell_of_rejected();
+    void take_rejected(RejectedSpans rejected);
     void drop_all();
     Duration pause() const noexcept;
 
@@ -80,7 +80,6 @@ class TraceExporter {
     std::optional<HttpFetch> request_;
     std::string reason_;      // of the last failure
     RejectedSpans rejected_;  // of the last batch that was taken
-    bool is_rejecting_ = false;
     io::TimedEvent woken_;
     unsigned failures_ = 0;  // in a row
     TimePoint ends_ = never;
